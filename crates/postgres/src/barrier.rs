@@ -1,0 +1,168 @@
+//! The marker row that proves a drain: written on the source after the last write, seen on the target.
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::types::Type;
+
+use crate::connect::Session;
+use crate::error::{Doing, Error, ErrorKind, Result};
+use crate::ident::{Ident, QualifiedName};
+use crate::lsn::Lsn;
+use crate::replication::slot;
+use crate::subscription::subscription;
+
+/// The table's name in the barrier's schema.
+const TABLE: &str = "barrier";
+/// Polls come as fast as this at first, since a cut-over waits,
+const SHORTEST: Duration = Duration::from_millis(2);
+/// and as slow as this at last.
+const LONGEST: Duration = Duration::from_millis(50);
+/// On an idle source the position may lie a page header beyond the last byte that is ever sent; a further row moves the log on.
+const NUDGE: Duration = Duration::from_millis(500);
+
+/// How far a slot's subscriber is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Bytes of WAL between what is written and what the subscriber has confirmed.
+    pub bytes: u64,
+}
+
+/// What to wait for, and how long.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// The slot on the source.
+    pub slot: String,
+    /// The subscription on the target.
+    pub subscription: String,
+    /// The schema of the barrier table on both.
+    pub barrier_schema: String,
+    /// After this the wait fails.
+    pub deadline: Duration,
+}
+
+/// Creates the barrier's schema and table unless they exist; it must be in the publication.
+///
+/// # Errors
+/// What the server answered.
+pub async fn create_barrier(session: &Session, schema: &str) -> Result<QualifiedName> {
+    let table = QualifiedName::new(schema, TABLE);
+    let sql = format!(
+        "create schema if not exists {};
+         create table if not exists {table} (
+             id pg_catalog.text primary key,
+             written_at pg_catalog.timestamptz not null default pg_catalog.clock_timestamp())",
+        Ident::new(schema)
+    );
+    session.batch_execute(&sql).await.doing(|| format!("create the barrier table {table}"))?;
+    Ok(table)
+}
+
+/// Writes a barrier row, durably; writing the same id again is fine and writes nothing.
+///
+/// # Errors
+/// What the server answered.
+pub async fn write_barrier(session: &Session, schema: &str, id: &str) -> Result<()> {
+    let table = QualifiedName::new(schema, TABLE);
+    let sql = format!("insert into {table} (id) values ($1) on conflict do nothing");
+    session.execute_typed(&sql, &[(&id, Type::TEXT)]).await.doing(|| format!("write to the barrier table {table}"))?;
+    Ok(())
+}
+
+/// Whether the barrier row has arrived.
+///
+/// # Errors
+/// What the server answered.
+pub async fn seen_barrier(session: &Session, schema: &str, id: &str) -> Result<bool> {
+    let table = QualifiedName::new(schema, TABLE);
+    let sql = format!("select exists (select from {table} where id = $1)");
+    let row = session.query_typed_one(&sql, &[(&id, Type::TEXT)]).await.doing(|| format!("read the barrier table {table}"))?;
+    Ok(row.try_get(0)?)
+}
+
+/// Writes a barrier row, and waits until everything before it is applied and durable on the target. Returns the position.
+///
+/// Three things must hold at once, for none suffices alone: the slot has confirmed the position that the source had after the row
+/// (durable), the row is seen (applied), and every table of the subscription is in step. The target's own positions prove nothing.
+///
+/// # Errors
+/// A slot or subscription that is gone or disabled, or the deadline.
+pub async fn wait_applied(source: &Session, target: &Session, wait: &Wait, progress: &mut (dyn FnMut(&Lag) + Send)) -> Result<Lsn> {
+    let what = || format!("wait until subscription {} has applied everything", wait.subscription);
+    let began = Instant::now();
+    let id = barrier_id();
+    write_barrier(source, &wait.barrier_schema, &id).await?;
+    let position = insert_position(source).await?;
+    let mut pause = SHORTEST;
+    let mut last_nudge = Instant::now();
+    let mut last_report: Option<Instant> = None;
+    loop {
+        let Some(state) = slot(source, &wait.slot).await? else {
+            return Err(Error::new(ErrorKind::Other, what(), format!("the replication slot {} is gone", wait.slot)));
+        };
+        if state.wal_status == "lost" {
+            return Err(Error::new(ErrorKind::Other, what(), format!("the replication slot {} has lost its WAL", wait.slot)));
+        }
+        let confirmed = state.confirmed_flush >= position;
+        let seen = confirmed && seen_barrier(target, &wait.barrier_schema, &id).await?;
+        // The rest is read only when it can decide or explain.
+        let explain = began.elapsed() > wait.deadline;
+        if seen || explain || pause == LONGEST {
+            let Some(subscriber) = subscription(target, &wait.subscription).await? else {
+                return Err(Error::new(ErrorKind::Other, what(), "the subscription is gone"));
+            };
+            let behind: Vec<String> =
+                subscriber.tables.iter().filter(|(_, state)| *state != 'r').map(|(name, state)| format!("{name} ({state})")).collect();
+            if seen && behind.is_empty() && !subscriber.tables.is_empty() {
+                return Ok(position);
+            }
+            if !subscriber.enabled && !seen {
+                return Err(Error::new(ErrorKind::Other, what(), "the subscription is disabled"));
+            }
+            if explain {
+                let why = format!(
+                    "not within {:.1} s: {} bytes behind, marker {}, worker {}, {} apply and {} copy errors, tables not in step: {}",
+                    wait.deadline.as_secs_f64(),
+                    position.bytes_since(state.confirmed_flush),
+                    if seen { "seen" } else { "not seen" },
+                    if subscriber.worker_pid.is_some() { "running" } else { "not running" },
+                    subscriber.apply_errors,
+                    subscriber.sync_errors,
+                    if behind.is_empty() { "none".to_owned() } else { behind.join(", ") }
+                );
+                return Err(Error::new(ErrorKind::Timeout, what(), why));
+            }
+        }
+        if !confirmed && last_nudge.elapsed() > NUDGE {
+            last_nudge = Instant::now();
+            write_barrier(source, &wait.barrier_schema, &barrier_id()).await?;
+        }
+        if last_report.is_none_or(|at| at.elapsed() > Duration::from_millis(200)) {
+            last_report = Some(Instant::now());
+            progress(&Lag { bytes: position.bytes_since(state.confirmed_flush) });
+        }
+        tokio::time::sleep(pause.min(wait.deadline.saturating_sub(began.elapsed()) + SHORTEST)).await;
+        pause = (pause * 3 / 2).min(LONGEST);
+    }
+}
+
+/// How far the slot's subscriber is behind; None if there is no such slot.
+///
+/// # Errors
+/// What the server answered.
+pub async fn lag(source: &Session, slot_name: &str) -> Result<Option<Lag>> {
+    let Some(state) = slot(source, slot_name).await? else { return Ok(None) };
+    Ok(Some(Lag { bytes: insert_position(source).await?.bytes_since(state.confirmed_flush) }))
+}
+
+async fn insert_position(source: &Session) -> Result<Lsn> {
+    let row = source
+        .query_typed_one("select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text", &[])
+        .await
+        .doing(|| "read the source's log position")?;
+    row.try_get::<_, &str>(0)?.parse()
+}
+
+/// An id that no earlier wait has used; it need not be secret.
+fn barrier_id() -> String {
+    format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
+}

@@ -1,0 +1,203 @@
+//! The crate's one error: what was tried, what the server said, and which kind of trouble it is.
+
+use std::fmt;
+
+use tokio_postgres::error::{DbError, SqlState};
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Kinds of trouble that call for different remedies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The server did not answer: refused, unresolvable, cut, or not up in time.
+    Unreachable,
+    /// The server refused the user name or password (28P01, 28000).
+    Credentials,
+    /// The database does not exist (3D000).
+    NoDatabase,
+    /// The role may not do this (42501).
+    Permission,
+    /// The server refused a statement.
+    Statement,
+    /// A deadline passed.
+    Timeout,
+    /// pg_dump or pg_restore is missing, too old, or failed.
+    Tool,
+    /// The server's certificate or the TLS handshake was refused.
+    Tls,
+    /// Anything else.
+    Other,
+}
+
+/// What failed, in words, with the server's message; never a password or a connection string.
+pub struct Error {
+    kind: ErrorKind,
+    what: String,
+    message: String,
+    sqlstate: Option<String>,
+}
+
+impl Error {
+    /// An error of `kind`: `what` was tried, `message` is why it failed.
+    pub fn new(kind: ErrorKind, what: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, what: what.into(), message: message.into(), sqlstate: None }
+    }
+
+    /// The kind of trouble.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The server's five-character SQLSTATE, where a server answered.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.sqlstate.as_deref()
+    }
+
+    /// The reason alone, without what was tried.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same error, with `what` as what was tried.
+    #[must_use]
+    pub fn doing(mut self, what: impl Into<String>) -> Self {
+        let what = what.into();
+        self.what = if self.what.is_empty() { what } else { format!("{what}: {}", self.what) };
+        self
+    }
+
+    /// The same error of another kind.
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The same error without any trace of `secret`; for messages in which a server may quote what it was sent.
+    #[must_use]
+    pub fn without(mut self, secret: &str) -> Self {
+        if !secret.is_empty() {
+            self.message = self.message.replace(secret, "***");
+            self.what = self.what.replace(secret, "***");
+        }
+        self
+    }
+
+    /// Whether the same statement may succeed when sent again: deadlock, lock timeout, serialization failure.
+    pub fn is_lock_conflict(&self) -> bool {
+        matches!(self.sqlstate(), Some("40P01" | "55P03" | "40001"))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.what.is_empty() {
+            write!(f, "{}: ", self.what)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.sqlstate {
+            Some(state) => write!(f, " (SQLSTATE {state})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({self})", self.kind)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(db) = error.as_db_error() {
+            return Self {
+                kind: kind_of(db.code()),
+                what: String::new(),
+                message: server_words(db),
+                sqlstate: Some(db.code().code().to_owned()),
+            };
+        }
+        let mut message = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        let mut kind = if error.is_closed() { ErrorKind::Unreachable } else { ErrorKind::Other };
+        while let Some(inner) = cause {
+            let text = inner.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+                kind = kind_of_io(io);
+            }
+            if inner.downcast_ref::<rustls::Error>().is_some() {
+                kind = ErrorKind::Tls;
+            }
+            cause = inner.source();
+        }
+        if message.contains("server does not support TLS") {
+            kind = ErrorKind::Tls;
+        }
+        if message.contains("invalid configuration: password") || message.contains("authentication error") {
+            kind = ErrorKind::Credentials;
+        }
+        Self { kind, what: String::new(), message, sqlstate: None }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(kind_of_io(&error), "", error.to_string())
+    }
+}
+
+/// Says what was tried when it fails.
+pub trait Doing<T> {
+    /// Adds what was tried to the error.
+    ///
+    /// # Errors
+    /// The same failure, with `what` in front.
+    fn doing<W: Into<String>>(self, what: impl FnOnce() -> W) -> Result<T>;
+}
+
+impl<T, E: Into<Error>> Doing<T> for std::result::Result<T, E> {
+    fn doing<W: Into<String>>(self, what: impl FnOnce() -> W) -> Result<T> {
+        self.map_err(|error| error.into().doing(what()))
+    }
+}
+
+fn server_words(db: &DbError) -> String {
+    let mut words = db.message().to_owned();
+    if let Some(detail) = db.detail() {
+        words.push_str("; ");
+        words.push_str(detail);
+    }
+    if let Some(hint) = db.hint() {
+        words.push_str("; hint: ");
+        words.push_str(hint);
+    }
+    words
+}
+
+fn kind_of(code: &SqlState) -> ErrorKind {
+    match code.code() {
+        "28P01" | "28000" => ErrorKind::Credentials,
+        "3D000" => ErrorKind::NoDatabase,
+        "42501" => ErrorKind::Permission,
+        "57014" => ErrorKind::Timeout,
+        "57P01" | "57P02" | "57P03" | "57P05" => ErrorKind::Unreachable,
+        other if other.starts_with("08") => ErrorKind::Unreachable,
+        _ => ErrorKind::Statement,
+    }
+}
+
+fn kind_of_io(error: &std::io::Error) -> ErrorKind {
+    let tls = error.get_ref().is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some());
+    match error.kind() {
+        _ if tls => ErrorKind::Tls,
+        std::io::ErrorKind::TimedOut => ErrorKind::Timeout,
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => ErrorKind::Other,
+        _ => ErrorKind::Unreachable,
+    }
+}

@@ -1,0 +1,28 @@
+//! All that speaks to a PostgreSQL server: connecting, the inventory, schema, replication, copying, digests, the fence.
+//!
+//! Nothing here knows a cloud, a plan or a terminal. Every function either proves what it returns or fails with an [`Error`]
+//! that names what was tried; nothing that holds a password can be displayed.
+
+pub mod barrier;
+pub mod connect;
+pub mod copy;
+pub mod digest;
+pub mod error;
+pub mod fence;
+pub mod ident;
+pub mod inventory;
+pub mod lsn;
+pub mod replica_identity;
+pub mod replication;
+pub mod roles;
+pub mod schema;
+pub mod sequences;
+pub mod subscription;
+pub mod tls;
+pub mod views;
+
+pub use connect::{Endpoint, Session};
+pub use error::{Doing, Error, ErrorKind, Result};
+pub use ident::{Ident, QualifiedName, conninfo_value, literal};
+pub use inventory::{Inventory, Table};
+pub use lsn::Lsn;

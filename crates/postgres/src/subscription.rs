@@ -1,0 +1,248 @@
+//! The subscriber's side: the native subscription, which alone may apply changes on the target.
+
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::types::Type;
+
+use crate::connect::{Endpoint, Session};
+use crate::error::{Doing, Error, ErrorKind, Result};
+use crate::ident::{Ident, QualifiedName, conninfo_value, literal};
+use crate::lsn::Lsn;
+
+/// A subscription, by its name.
+pub const SUBSCRIPTION: &str = include_str!("../sql/subscription.sql");
+/// A subscription's tables, by its oid.
+pub const SUBSCRIPTION_TABLES: &str = include_str!("../sql/subscription_tables.sql");
+/// A worker that was told to stop may take this long.
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+/// Dropping with the slot is given up after this, for a publisher that does not answer.
+const DROP_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Where the subscriber's server reaches the publisher, as whom.
+#[derive(Clone)]
+pub struct Publisher<'a> {
+    /// Host name as the target's server resolves it.
+    pub host: &'a str,
+    /// Port.
+    pub port: u16,
+    /// Database.
+    pub database: &'a str,
+    /// The replication role.
+    pub user: &'a str,
+    /// Its password.
+    pub password: &'a SecretString,
+}
+
+impl<'a> From<&'a Endpoint> for Publisher<'a> {
+    fn from(endpoint: &'a Endpoint) -> Self {
+        Self { host: &endpoint.host, port: endpoint.port, database: &endpoint.database, user: &endpoint.user, password: &endpoint.password }
+    }
+}
+
+/// A subscription as the subscriber sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionState {
+    /// It is meant to run.
+    pub enabled: bool,
+    /// The apply worker's process, while it runs.
+    pub worker_pid: Option<i32>,
+    /// The slot that it consumes; None after `slot_name = none`.
+    pub slot: Option<String>,
+    /// Its publications.
+    pub publications: Vec<String>,
+    /// Each table with its srsubstate: i(nitialize), d(ata copy), f(inished copy), s(ynchronized), r(eady).
+    pub tables: Vec<(QualifiedName, char)>,
+    /// Times that applying failed (PostgreSQL 15+, else 0).
+    pub apply_errors: i64,
+    /// Times that the initial copy failed (PostgreSQL 15+, else 0).
+    pub sync_errors: i64,
+    /// The last position reported to the publisher; to look at, never to decide on.
+    pub latest_end_lsn: Option<Lsn>,
+}
+
+/// What dropping a subscription left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// There was no such subscription.
+    Absent,
+    /// The subscription and its slot are gone.
+    WithSlot,
+    /// The subscription is gone; its slot must still be dropped on the publisher.
+    SlotRemains,
+}
+
+/// A libpq connection string for a subscription.
+pub fn conninfo(publisher: &Publisher<'_>, sslmode: &str, application_name: &str) -> SecretString {
+    let pairs = [
+        ("host", publisher.host),
+        ("port", &publisher.port.to_string()),
+        ("dbname", publisher.database),
+        ("user", publisher.user),
+        ("password", publisher.password.expose_secret()),
+        ("sslmode", sslmode),
+        ("application_name", application_name),
+        ("connect_timeout", "15"),
+        // A NAT gateway between the clouds forgets idle connections after four minutes.
+        ("keepalives", "1"),
+        ("keepalives_idle", "30"),
+        ("keepalives_interval", "10"),
+        ("keepalives_count", "6"),
+    ];
+    let words: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={}", conninfo_value(value))).collect();
+    SecretString::from(words.join(" "))
+}
+
+/// The subscription's state; None if there is no such subscription in this database.
+///
+/// # Errors
+/// What the server answered.
+pub async fn subscription(session: &Session, name: &str) -> Result<Option<SubscriptionState>> {
+    read(session, name).await.doing(|| format!("read the subscription {name}"))
+}
+
+async fn read(session: &Session, name: &str) -> Result<Option<SubscriptionState>> {
+    let Some(row) = session.query_typed_opt(SUBSCRIPTION, &[(&name, Type::TEXT)]).await? else { return Ok(None) };
+    let oid: u32 = row.try_get("oid")?;
+    let mut tables = Vec::new();
+    for table in session.query_typed(SUBSCRIPTION_TABLES, &[(&oid, Type::OID)]).await? {
+        let state = table.try_get::<_, &str>("state")?.chars().next().unwrap_or('?');
+        let name = QualifiedName::new(table.try_get::<_, String>("schema")?, table.try_get::<_, String>("name")?);
+        tables.push((name, state));
+    }
+    let (mut apply_errors, mut sync_errors) = (0, 0);
+    if session.major() >= 15 {
+        let sql = "select apply_error_count, sync_error_count from pg_catalog.pg_stat_subscription_stats where subid = $1";
+        if let Some(stats) = session.query_typed_opt(sql, &[(&oid, Type::OID)]).await? {
+            (apply_errors, sync_errors) = (stats.try_get(0)?, stats.try_get(1)?);
+        }
+    }
+    let latest_end_lsn = row.try_get::<_, Option<&str>>("latest_end_lsn")?.map(str::parse).transpose()?;
+    Ok(Some(SubscriptionState {
+        enabled: row.try_get("enabled")?,
+        worker_pid: row.try_get("worker_pid")?,
+        slot: row.try_get("slot")?,
+        publications: row.try_get("publications")?,
+        tables,
+        apply_errors,
+        sync_errors,
+        latest_end_lsn,
+    }))
+}
+
+/// Creates the subscription on the existing slot, enabled.
+///
+/// # Errors
+/// What the server answered, without the connection string.
+pub async fn create_subscription(
+    session: &Session,
+    name: &str,
+    conninfo: &SecretString,
+    publication: &str,
+    slot: &str,
+    copy_data: bool,
+) -> Result<()> {
+    let sql = format!(
+        "create subscription {} connection {} publication {} with (create_slot = false, slot_name = {}, copy_data = {copy_data}, \
+         streaming = on)",
+        Ident::new(name),
+        literal(conninfo.expose_secret()),
+        Ident::new(publication),
+        literal(slot)
+    );
+    session.batch_execute(&sql).await.map_err(|error| censored(error.into(), conninfo)).doing(|| format!("create the subscription {name}"))
+}
+
+/// Replaces the connection string, for a role whose password was replaced.
+///
+/// # Errors
+/// What the server answered, without the connection string.
+pub async fn set_connection(session: &Session, name: &str, conninfo: &SecretString) -> Result<()> {
+    let sql = format!("alter subscription {} connection {}", Ident::new(name), literal(conninfo.expose_secret()));
+    session
+        .batch_execute(&sql)
+        .await
+        .map_err(|error| censored(error.into(), conninfo))
+        .doing(|| format!("set the connection of the subscription {name}"))
+}
+
+/// libpq quotes parts of a connection string that it can't read.
+fn censored(error: Error, conninfo: &SecretString) -> Error {
+    let text = conninfo.expose_secret();
+    let password = text.split_once("password='").map_or("", |(_, rest)| rest.split("' sslmode=").next().unwrap_or(rest));
+    error.without(text).without(password).without(&password.replace("\\'", "'").replace("\\\\", "\\"))
+}
+
+/// Lets the subscription run.
+///
+/// # Errors
+/// What the server answered.
+pub async fn enable_subscription(session: &Session, name: &str) -> Result<()> {
+    let sql = format!("alter subscription {} enable", Ident::new(name));
+    session.batch_execute(&sql).await.doing(|| format!("enable the subscription {name}"))
+}
+
+/// Stops the subscription and waits until its worker is gone; one that is absent is fine.
+///
+/// # Errors
+/// [`ErrorKind::Timeout`] if the worker still runs after 30 s.
+pub async fn disable_subscription(session: &Session, name: &str) -> Result<()> {
+    let what = || format!("disable the subscription {name}");
+    let Some(state) = subscription(session, name).await? else { return Ok(()) };
+    if state.enabled {
+        session.batch_execute(&format!("alter subscription {} disable", Ident::new(name))).await.doing(what)?;
+    }
+    let began = Instant::now();
+    // Table synchronization runs in workers of its own, which must be gone too.
+    let workers = "select pg_catalog.count(*) from pg_catalog.pg_stat_subscription where subname = $1 and pid is not null";
+    loop {
+        let left: i64 = session.query_one(workers, &[&name]).await.doing(what)?.try_get(0)?;
+        if left == 0 {
+            return Ok(());
+        }
+        if began.elapsed() > STOP_DEADLINE {
+            let why = format!("{left} of its workers still run after {} s", STOP_DEADLINE.as_secs());
+            return Err(Error::new(ErrorKind::Timeout, what(), why));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Sets the apply worker's synchronous_commit; `on` makes the slot's position follow within milliseconds.
+///
+/// # Errors
+/// What the server answered.
+pub async fn set_synchronous_commit(session: &Session, name: &str, on: bool) -> Result<()> {
+    let value = if on { "on" } else { "off" };
+    let sql = format!("alter subscription {} set (synchronous_commit = {value})", Ident::new(name));
+    session.batch_execute(&sql).await.doing(|| format!("set synchronous_commit of the subscription {name}"))
+}
+
+/// Drops the subscription; if the publisher can't be reached, without its slot.
+///
+/// # Errors
+/// What the server answered.
+pub async fn drop_subscription(session: &Session, name: &str) -> Result<Dropped> {
+    let what = || format!("drop the subscription {name}");
+    let Some(state) = subscription(session, name).await? else { return Ok(Dropped::Absent) };
+    let subscription = Ident::new(name);
+    if state.slot.is_some() {
+        // In a message of its own, since DROP SUBSCRIPTION with a slot refuses a transaction block.
+        session.batch_execute(&format!("set statement_timeout = {}", DROP_DEADLINE.as_millis())).await.doing(what)?;
+        let dropped = session.batch_execute(&format!("drop subscription {subscription}")).await;
+        session.batch_execute("set statement_timeout = 0").await.doing(what)?;
+        match dropped.map_err(Error::from) {
+            Ok(()) => return Ok(Dropped::WithSlot),
+            // Gone by another's hand.
+            Err(error) if error.sqlstate() == Some("42704") && self::subscription(session, name).await?.is_none() => {
+                return Ok(Dropped::SlotRemains);
+            }
+            Err(error) if error.kind() == ErrorKind::Permission => return Err(error.doing(what())),
+            Err(error) => tracing::debug!("dropping {name} with its slot failed: {error}"),
+        }
+    }
+    disable_subscription(session, name).await?;
+    session.batch_execute(&format!("alter subscription {subscription} set (slot_name = none)")).await.doing(what)?;
+    session.batch_execute(&format!("drop subscription {subscription}")).await.doing(what)?;
+    Ok(Dropped::SlotRemains)
+}
