@@ -1,0 +1,204 @@
+//! The two clouds as the migration sees them. `providers/azure` and `providers/neon` implement these traits;
+//! nothing of an HTTP client or of a vendor's crate shows here.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+
+/// A source server, as its cloud describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceServer {
+    /// The resource's name.
+    pub name: String,
+    /// The cloud's full id of the resource.
+    pub id: String,
+    /// Region, normalised: lower case, no blanks (`uksouth`).
+    pub region: String,
+    /// PostgreSQL major version.
+    pub major: u32,
+    /// Host name that clients connect to.
+    pub host: String,
+    /// The administrator's login.
+    pub admin_login: String,
+    /// The state as the cloud spells it (`Ready`, `Updating`, …).
+    pub state: String,
+    /// Whether `state` is the one in which the server serves and takes changes.
+    pub ready: bool,
+    /// Why the target's cloud can't reach this server, if its network rules that out (VNet-injected, private endpoint only).
+    pub unreachable_because: Option<String>,
+    /// Why this server can't be a source at all (a replica, an elastic cluster).
+    pub unsupported_because: Option<String>,
+}
+
+/// A server parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Its name, such as `wal_level`.
+    pub name: String,
+    /// The value that the cloud holds, which a pending restart may not have put in force yet.
+    pub value: String,
+    /// The value it has when nobody set one.
+    pub default: String,
+    /// Whether it takes effect without a restart.
+    pub dynamic: bool,
+    /// Whether the cloud refuses to change it.
+    pub read_only: bool,
+    /// Whether a new value waits for a restart.
+    pub pending_restart: bool,
+}
+
+/// A firewall rule that lets a range of IPv4 addresses in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboundRule {
+    /// Its name.
+    pub name: String,
+    /// First address, inclusive.
+    pub start: String,
+    /// Last address, inclusive.
+    pub end: String,
+}
+
+/// The cloud that holds the source server. One value stands for one server.
+///
+/// Every method may be repeated: none does harm when called twice. Writes return only when the cloud says that they are
+/// complete, not when it accepted them; an implementation sends one write at a time and waits out "busy" answers itself.
+#[async_trait]
+pub trait SourceCloud: Send + Sync {
+    /// Which credential is used, in words for the operator ("service principal 1234…"). Never a secret.
+    fn identity(&self) -> String;
+
+    /// Finds the server. `NotFound` if there is none of that name, `Configuration` if there are several.
+    async fn describe(&self) -> Result<SourceServer>;
+
+    /// Names of the server's databases.
+    async fn databases(&self) -> Result<Vec<String>>;
+
+    /// Parameters by name; a name that the cloud doesn't know is left out of the answer.
+    async fn parameters(&self, names: &[&str]) -> Result<Vec<Parameter>>;
+
+    /// Sets a parameter. A static one is in force only after `restart`. An error leaves the old value or the new one:
+    /// ask `parameters`.
+    async fn set_parameter(&self, name: &str, value: &str) -> Result<()>;
+
+    /// Restarts the server and waits until it is ready. Sent at most once a call: after a lost answer the server's state
+    /// decides whether it happened.
+    async fn restart(&self) -> Result<()>;
+
+    /// All firewall rules.
+    async fn inbound_rules(&self) -> Result<Vec<InboundRule>>;
+
+    /// Creates the rule, or makes the one of its name equal to it.
+    async fn allow_inbound(&self, rule: &InboundRule) -> Result<()>;
+
+    /// Removes the rule of that name; it is no error if there is none.
+    async fn revoke_inbound(&self, name: &str) -> Result<()>;
+}
+
+/// A project of the target's cloud with its default branch and read-write endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetProject {
+    /// The cloud's id.
+    pub id: String,
+    /// The name given by people.
+    pub name: String,
+    /// Region id (`aws-eu-west-2`).
+    pub region: String,
+    /// PostgreSQL major version.
+    pub major: u32,
+    /// Id of the default branch.
+    pub branch: String,
+    /// Id of its read-write endpoint.
+    pub endpoint: String,
+}
+
+/// What a new project shall be like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectSpec {
+    /// Name, unique among the projects that the key sees.
+    pub name: String,
+    /// Region id.
+    pub region: String,
+    /// PostgreSQL major version.
+    pub major: u32,
+    /// First database.
+    pub database: String,
+    /// Its owner, made with it.
+    pub role: String,
+}
+
+/// A database of a branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetDatabase {
+    /// Its name.
+    pub name: String,
+    /// Its owner.
+    pub owner: String,
+}
+
+/// The addresses from which the target's cloud connects to others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgressAddresses {
+    /// IPv4 addresses.
+    pub addresses: Vec<String>,
+    /// Where the list comes from and of what day it is, for the operator.
+    pub provenance: String,
+}
+
+/// How to connect to a database of the target.
+#[derive(Clone)]
+pub struct TargetConnection {
+    /// Direct host, never a pooler's.
+    pub host: String,
+    /// Port; 5432 unless the cloud says otherwise.
+    pub port: u16,
+    /// Database.
+    pub database: String,
+    /// Role.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
+}
+
+/// The cloud that gets the target.
+///
+/// Writes return only when all operations that the cloud started for them are finished. "Locked" and "too many requests"
+/// are waited out by the implementation.
+#[async_trait]
+pub trait TargetCloud: Send + Sync {
+    /// Checks the credential and says whose it is ("organisation org-x"). `Credentials` if it is refused.
+    async fn identity(&self) -> Result<String>;
+
+    /// The region for a source in `source_region`, with the reason in words; `Configuration` if there is no safe default.
+    fn region_for(&self, source_region: &str) -> Result<(String, String)>;
+
+    /// Why a new project can't be created in this region, if so.
+    fn region_closed(&self, region: &str) -> Option<String>;
+
+    /// Looks a project up by its exact name.
+    async fn find(&self, name: &str) -> Result<Option<TargetProject>>;
+
+    /// Creates the project with its first database and role. After a lost answer it looks the name up before it tries
+    /// again, so that there is never a second one. `AlreadyExists` if the name was taken before.
+    async fn create(&self, spec: &ProjectSpec) -> Result<TargetProject>;
+
+    /// Databases of the project's default branch.
+    async fn databases(&self, project: &TargetProject) -> Result<Vec<TargetDatabase>>;
+
+    /// Creates a database owned by `owner`, and the role too if it is missing. No error if both exist.
+    async fn create_database(&self, project: &TargetProject, database: &TargetDatabase) -> Result<()>;
+
+    /// Sets after how many seconds without work the compute suspends (−1: never, 0: the cloud's default); returns the former value,
+    /// or `None` if the account's plan does not allow the change.
+    async fn set_suspend_timeout(&self, project: &TargetProject, seconds: i64) -> Result<Option<i64>>;
+
+    /// Addresses from which computes of the region connect to others.
+    fn egress_addresses(&self, region: &str) -> Result<EgressAddresses>;
+
+    /// How to connect. The password is asked of the cloud, which keeps it.
+    async fn connection(&self, project: &TargetProject, database: &str, role: &str) -> Result<TargetConnection>;
+
+    /// Deletes the project; no error if it is gone.
+    async fn delete(&self, project: &TargetProject) -> Result<()>;
+}

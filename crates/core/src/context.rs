@@ -1,0 +1,193 @@
+//! What a step works with: the plan, the settings, both clouds, connections, the journal, the events.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use azure2neon_postgres::{Endpoint, Session};
+use secrecy::SecretString;
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::clock;
+use crate::cloud::{SourceCloud, TargetCloud, TargetProject};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Events};
+use crate::journal::{RunFolder, State};
+use crate::plan::{Names, Plan};
+use crate::settings::Settings;
+
+/// Both clouds.
+#[derive(Clone)]
+pub struct Clouds {
+    /// The source's.
+    pub source: Arc<dyn SourceCloud>,
+    /// The target's.
+    pub target: Arc<dyn TargetCloud>,
+}
+
+/// How the operator's own connections are made.
+#[derive(Clone)]
+pub struct Access {
+    /// Password of the source's login.
+    pub source_password: SecretString,
+    /// TLS for all PostgreSQL connections; verifies chain and host name.
+    pub tls: Arc<rustls::ClientConfig>,
+}
+
+/// What a step works with.
+pub struct Context {
+    /// The plan.
+    pub plan: Plan,
+    /// The operator's settings.
+    pub settings: Settings,
+    /// Both clouds.
+    pub clouds: Clouds,
+    /// The journal.
+    pub folder: RunFolder,
+    /// Where to say what happens.
+    pub events: Events,
+    access: Access,
+    target_endpoint: OnceCell<Endpoint>,
+    replication_password: Mutex<Option<SecretString>>,
+}
+
+impl Context {
+    /// A context for the run in `folder`.
+    pub fn new(plan: Plan, settings: Settings, clouds: Clouds, access: Access, folder: RunFolder, events: Events) -> Self {
+        Self { plan, settings, clouds, folder, events, access, target_endpoint: OnceCell::new(), replication_password: Mutex::new(None) }
+    }
+
+    /// Ends the run's use of its folder and gives it back.
+    pub fn into_folder(self) -> RunFolder {
+        self.folder
+    }
+
+    /// Names of what this run makes.
+    pub fn names(&self) -> Names {
+        self.plan.names()
+    }
+
+    /// The source's database, as the operator reaches it.
+    pub fn source_endpoint(&self) -> Endpoint {
+        source_endpoint(&self.settings, &self.access, &self.plan.source.server.host, &self.plan.source.user, &self.names().mark)
+    }
+
+    /// A session in the source's database.
+    pub async fn source(&self) -> Result<Session> {
+        Ok(self.source_endpoint().connect().await?)
+    }
+
+    /// The project that this run made.
+    pub fn project(&self) -> Result<TargetProject> {
+        self.folder.output("create-project")
+    }
+
+    /// The target's database.
+    pub async fn target_endpoint(&self) -> Result<Endpoint> {
+        self.target_endpoint
+            .get_or_try_init(|| async {
+                let target = &self.plan.target;
+                let connection = self.clouds.target.connection(&self.project()?, &target.database, &target.role).await?;
+                Ok::<_, Error>(Endpoint {
+                    address: self.settings.network.address_of(&connection.host),
+                    host: connection.host,
+                    port: connection.port,
+                    database: connection.database,
+                    user: connection.user,
+                    password: connection.password,
+                    tls: Arc::clone(&self.access.tls),
+                    application_name: self.names().mark,
+                })
+            })
+            .await
+            .cloned()
+    }
+
+    /// A session in the target's database, as its owner.
+    pub async fn target(&self) -> Result<Session> {
+        Ok(self.target_endpoint().await?.connect().await?)
+    }
+
+    /// The source's database as the replication role. Its password lives in this process only: when an earlier process
+    /// took it to its grave, a new one is set. So this is not for when the subscription, which holds the old one, is there.
+    pub async fn replication_endpoint(&self) -> Result<Endpoint> {
+        let mut known = self.replication_password.lock().await;
+        let password = match &*known {
+            Some(password) => password.clone(),
+            None => {
+                let password = azure2neon_postgres::roles::generate_password()?;
+                let source = self.source().await?;
+                azure2neon_postgres::roles::set_role_password(&source, &self.names().mark, &password).await?;
+                known.insert(password).clone()
+            }
+        };
+        Ok(self.source_endpoint().as_user(&self.names().mark, password))
+    }
+
+    /// Remembers, for the life of this process, the password that a step gave the replication role.
+    pub async fn remember_replication_password(&self, password: SecretString) {
+        *self.replication_password.lock().await = Some(password);
+    }
+
+    /// The folder's output of a step, or `None` if it is not done.
+    pub fn done<T: serde::de::DeserializeOwned>(&self, step: &str) -> Result<Option<T>> {
+        match self.folder.state(step) {
+            State::Done { .. } => self.folder.output(step).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// A wait of a step that says what it waits for, since when, and until when.
+    pub fn wait(&self, step: &'static str, reason: impl Into<String>, deadline: Option<Duration>) -> Wait<'_> {
+        Wait { events: &self.events, step, reason: reason.into(), deadline, since: clock::stopwatch(), said: None }
+    }
+}
+
+/// The source's database for these settings.
+pub fn source_endpoint(settings: &Settings, access: &Access, host: &str, user: &str, application_name: &str) -> Endpoint {
+    Endpoint {
+        host: host.to_owned(),
+        address: settings.network.address_of(host),
+        port: 5432,
+        database: settings.source_database.clone(),
+        user: user.to_owned(),
+        password: access.source_password.clone(),
+        tls: Arc::clone(&access.tls),
+        application_name: application_name.to_owned(),
+    }
+}
+
+/// A wait that the operator can see.
+pub struct Wait<'a> {
+    events: &'a Events,
+    step: &'static str,
+    reason: String,
+    deadline: Option<Duration>,
+    since: Instant,
+    said: Option<Instant>,
+}
+
+impl Wait<'_> {
+    /// Pauses for `interval`, or fails when the deadline has passed. Says once a second what is waited for.
+    pub async fn pause(&mut self, interval: Duration) -> Result<()> {
+        let age = self.since.elapsed();
+        if self.deadline.is_some_and(|deadline| age >= deadline) {
+            return Err(Error::new(ErrorKind::Timeout, format!("waited {} s for {}", age.as_secs(), self.reason)));
+        }
+        if age >= Duration::from_secs(1) && self.said.is_none_or(|said| said.elapsed() >= Duration::from_secs(1)) {
+            self.said = Some(clock::stopwatch());
+            self.events.say(Event::Waiting {
+                step: self.step.to_owned(),
+                reason: self.reason.clone(),
+                seconds: age.as_secs(),
+                deadline_seconds: self.deadline.map(|deadline| deadline.as_secs()),
+            });
+        }
+        tokio::time::sleep(interval).await;
+        Ok(())
+    }
+
+    /// What is waited for now.
+    pub fn reason(&mut self, reason: impl Into<String>) {
+        self.reason = reason.into();
+    }
+}

@@ -1,0 +1,267 @@
+//! Runs a plan: observes, journals the intent, applies, observes again. To go on after a crash is the same loop.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::clock;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::journal::{State, What};
+use crate::operation::Observed;
+use crate::plan::{Stage, Step};
+use crate::steps::pause_exceeded;
+
+/// The journal's key for the run as a whole.
+const RUN: &str = "";
+const FENCE: &str = "fence-writes";
+/// Whoever needs longer than this to come into step would not drain in a bearable time either.
+const IN_STEP: Duration = Duration::from_secs(60);
+const HAND_OVER: &str = "hand-over";
+
+/// Runs one plan. Its methods may be called in any process, again and again; each goes on where things are.
+pub struct Engine {
+    cx: Context,
+    stop: watch::Receiver<bool>,
+}
+
+impl Engine {
+    /// An engine that stops at the next safe place when `stop` turns true.
+    pub fn new(cx: Context, stop: watch::Receiver<bool>) -> Self {
+        Self { cx, stop }
+    }
+
+    /// The context.
+    pub fn context(&self) -> &Context {
+        &self.cx
+    }
+
+    /// Ends the engine and gives the context back.
+    pub fn into_context(self) -> Context {
+        self.cx
+    }
+
+    /// Everything up to "in step and equal, ready to cut over".
+    pub async fn prepare(&self) -> Result<()> {
+        self.refuse_if_aborting()?;
+        for stage in [Stage::PrepareTarget, Stage::PrepareSource, Stage::BringOver, Stage::KeepInStep] {
+            self.run_stage(stage).await?;
+        }
+        Ok(())
+    }
+
+    /// The cut-over. Until the hand-over begins, whatever goes wrong reopens the source.
+    pub async fn cut_over(&self) -> Result<()> {
+        self.refuse_if_aborting()?;
+        if self.is_done(HAND_OVER) {
+            return Ok(());
+        }
+        if self.cx.folder.state(HAND_OVER) == State::Started {
+            self.cx.events.notice("An earlier process began the hand-over: going on with it. The source stays closed.");
+        } else {
+            if self.cx.folder.touched(FENCE) {
+                self.cx.events.notice("A cut-over was broken off: the source is reopened and the cut-over starts afresh.");
+                self.reopen("an earlier cut-over was broken off", clock::stopwatch()).await?;
+            }
+            self.warm_up().await?;
+            self.cx.events.say(Event::Stage { stage: Stage::CutOver });
+            self.fence_and_prove().await?;
+        }
+        self.run_step(self.step(HAND_OVER)?).await
+    }
+
+    /// Removes what the run made; the target stays.
+    pub async fn finish(&self) -> Result<()> {
+        self.refuse_if_aborting()?;
+        if !self.is_done(HAND_OVER) {
+            return Err(Error::new(ErrorKind::Configuration, "there is nothing to finish: the hand-over has not been done")
+                .hint("`azure2neon cut-over` hands over; `azure2neon abort` gives up and undoes everything"));
+        }
+        self.run_stage(Stage::Finish).await?;
+        if self.cx.settings.reopen_source && self.cx.folder.touched(FENCE) {
+            self.undo(self.step(FENCE)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Undoes, last made first, all that this run did; both clouds are then as before. Not after the hand-over.
+    pub async fn abort(&self) -> Result<()> {
+        if self.cx.folder.state(HAND_OVER) != State::Pending {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                "the hand-over was begun: the target may hold writes that the source doesn't have",
+            )
+            .hint("`azure2neon cut-over` completes it and `azure2neon finish` cleans up"));
+        }
+        self.cx.folder.record(RUN, What::Started)?;
+        let touched: Vec<&Step> = self.cx.plan.steps.iter().filter(|step| self.cx.folder.touched(step.id())).collect();
+        for step in touched.into_iter().rev() {
+            self.undo(step).await?;
+        }
+        self.cx.folder.record(RUN, What::Undone)
+    }
+
+    /// Whether the step is done.
+    pub fn is_done(&self, id: &str) -> bool {
+        matches!(self.cx.folder.state(id), State::Done { .. })
+    }
+
+    /// Whether every step up to the end of this stage is done.
+    pub fn is_stage_done(&self, stage: Stage) -> bool {
+        self.cx.plan.steps.iter().filter(|step| step.stage == stage).all(|step| self.is_done(step.id()))
+    }
+
+    fn refuse_if_aborting(&self) -> Result<()> {
+        if self.cx.folder.touched(RUN) {
+            return Err(Error::new(ErrorKind::Configuration, "this run is being aborted")
+                .hint("`azure2neon abort` completes that; then start again"));
+        }
+        Ok(())
+    }
+
+    fn step(&self, id: &str) -> Result<&Step> {
+        self.cx.plan.step(id).ok_or_else(|| Error::new(ErrorKind::Internal, format!("the plan has no step {id}")))
+    }
+
+    async fn run_stage(&self, stage: Stage) -> Result<()> {
+        let open: Vec<&Step> = self.cx.plan.steps.iter().filter(|step| step.stage == stage && !self.is_done(step.id())).collect();
+        if !open.is_empty() {
+            self.cx.events.say(Event::Stage { stage });
+        }
+        for step in open {
+            self.run_step(step).await?;
+        }
+        Ok(())
+    }
+
+    /// In step and equal again, shortly before the fence: an old proof says little.
+    async fn warm_up(&self) -> Result<()> {
+        let steps: Vec<&Step> = self.cx.plan.steps.iter().filter(|step| step.stage == Stage::KeepInStep).collect();
+        if let Some(step) = steps.iter().find(|step| !self.is_done(step.id())) {
+            return Err(Error::new(ErrorKind::Configuration, format!("not ready to cut over: {} is not done", step.id()))
+                .hint("`azure2neon migrate` goes on until it is"));
+        }
+        let catch_up = self.step("catch-up")?;
+        self.cx.folder.record(catch_up.id(), What::Reset)?;
+        tokio::time::timeout(IN_STEP, self.run_step(catch_up)).await.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::Timeout,
+                format!("the target was not in step within {} s, so the cut-over was not begun", IN_STEP.as_secs()),
+            )
+            .hint("nothing was stopped; `azure2neon migrate` waits until it is in step, then cut over"))
+        })
+    }
+
+    /// From the fence to the proof. On any failure, at `--max-pause`, or when asked to stop, the source is reopened.
+    async fn fence_and_prove(&self) -> Result<()> {
+        let limit = self.cx.settings.max_pause;
+        let since = clock::stopwatch();
+        let mut current = FENCE;
+        let proven = async {
+            for step in self.cx.plan.steps.iter().filter(|step| step.stage == Stage::CutOver && step.id() != HAND_OVER) {
+                current = step.id();
+                self.run_step(step).await?;
+            }
+            Ok(())
+        };
+        let outcome = tokio::time::timeout(limit, proven).await;
+        let failure = match outcome {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(_) => pause_exceeded(limit, current).in_step(current),
+        };
+        self.reopen(failure.message(), since).await?;
+        Err(failure)
+    }
+
+    async fn reopen(&self, reason: &str, since: Instant) -> Result<()> {
+        let fence = self.step(FENCE)?;
+        // The source must be reopened even when somebody asked us to stop; a few tries, for it can't wait.
+        let mut result = Ok(());
+        for attempt in 0..5 {
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            result = fence.action.operation().undo(&self.cx).await;
+            if result.is_ok() {
+                break;
+            }
+        }
+        result.map_err(|error| error.in_step(FENCE))?;
+        for step in self.cx.plan.steps.iter().filter(|step| step.stage == Stage::CutOver) {
+            self.cx.folder.record(step.id(), What::Undone)?;
+        }
+        self.cx.events.say(Event::Reopened { reason: reason.to_owned(), milliseconds: clock::milliseconds_since(since) });
+        Ok(())
+    }
+
+    async fn run_step(&self, step: &Step) -> Result<()> {
+        let id = step.id();
+        let operation = step.action.operation();
+        if self.is_done(id) {
+            return Ok(());
+        }
+        self.cx.events.say(Event::StepStarted { step: id.to_owned(), what: operation.describe() });
+        let since = clock::stopwatch();
+        let outcome = self.unless_stopped(self.observe_and_apply(step)).await;
+        let (output, already) = outcome.map_err(|error| {
+            self.cx.events.say(Event::StepFailed { step: id.to_owned(), message: error.message().to_owned() });
+            error.in_step(id)
+        })?;
+        let milliseconds = clock::milliseconds_since(since);
+        let note = operation.note(&output);
+        self.cx.folder.record(id, What::Done { milliseconds, already, output })?;
+        self.cx.events.say(Event::StepDone { step: id.to_owned(), milliseconds, already, note });
+        Ok(())
+    }
+
+    async fn observe_and_apply(&self, step: &Step) -> Result<(Value, bool)> {
+        let operation = step.action.operation();
+        let before = operation.observe(&self.cx).await?;
+        if let Observed::Present(output) = before {
+            return Ok((output, true));
+        }
+        self.cx.folder.record(step.id(), What::Started)?;
+        let told = operation.apply(&self.cx).await?;
+        match before {
+            Observed::OnlyByDoing => Ok((told, false)),
+            _ => match operation.observe(&self.cx).await? {
+                Observed::Present(output) => Ok((output, false)),
+                other => Err(Error::new(ErrorKind::Cloud, format!("{} did not take effect: {}", step.id(), describe(&other)))),
+            },
+        }
+    }
+
+    async fn undo(&self, step: &Step) -> Result<()> {
+        let operation = step.action.operation();
+        let since = clock::stopwatch();
+        let undone = async {
+            operation.undo(&self.cx).await?;
+            match operation.left_over(&self.cx).await? {
+                None => Ok(()),
+                Some(what) => Err(Error::new(ErrorKind::Cloud, format!("{what} is still there after it was removed"))),
+            }
+        };
+        self.unless_stopped(undone).await.map_err(|error| error.in_step(step.id()))?;
+        self.cx.folder.record(step.id(), What::Undone)?;
+        self.cx.events.say(Event::Undone { step: step.id().to_owned(), milliseconds: clock::milliseconds_since(since) });
+        Ok(())
+    }
+
+    async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            result = work => result,
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(Error::new(ErrorKind::Interrupted, "stopped, as asked")),
+        }
+    }
+}
+
+fn describe(observed: &Observed) -> String {
+    match observed {
+        Observed::Partial(what) => what.clone(),
+        _ => "it is not there".into(),
+    }
+}

@@ -1,0 +1,129 @@
+//! What happens, for renderers. The library says it; only renderers decide how it looks.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Finding, Stage};
+
+/// Something that happened. Step edges, findings and outcomes must be kept; `Progress` and `Waiting` may be dropped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A run begins or goes on.
+    Run {
+        /// The run's id.
+        run: String,
+        /// The folder of its plan and journal.
+        folder: String,
+        /// Whether an earlier process began it.
+        resumed: bool,
+    },
+    /// A finding of the plan.
+    Finding(Finding),
+    /// A stage begins.
+    Stage {
+        /// Which one.
+        stage: Stage,
+    },
+    /// A step begins.
+    StepStarted {
+        /// Its id.
+        step: String,
+        /// What it does.
+        what: String,
+    },
+    /// A step is done and was observed to be.
+    StepDone {
+        /// Its id.
+        step: String,
+        /// How long it took.
+        milliseconds: u64,
+        /// Whether it was so already, and nothing had to be done.
+        already: bool,
+        /// The result in a few words; may be empty.
+        note: String,
+    },
+    /// A step failed.
+    StepFailed {
+        /// Its id.
+        step: String,
+        /// What failed.
+        message: String,
+    },
+    /// A step was undone, and observed to be.
+    Undone {
+        /// Its id.
+        step: String,
+        /// How long it took.
+        milliseconds: u64,
+    },
+    /// A step waits.
+    Waiting {
+        /// Its id.
+        step: String,
+        /// For what.
+        reason: String,
+        /// Since how many seconds.
+        seconds: u64,
+        /// Until how many seconds at most; none where only the operator ends the wait.
+        deadline_seconds: Option<u64>,
+    },
+    /// How far a step is.
+    Progress {
+        /// Its id.
+        step: String,
+        /// Units done.
+        done: u64,
+        /// Units in all.
+        total: u64,
+        /// Tables, bytes, statements, …
+        unit: String,
+        /// More, for people; may be empty.
+        detail: String,
+    },
+    /// WAL of the source that the target has not confirmed.
+    Lag {
+        /// In bytes, from the source's insert position to the slot's confirmed position.
+        bytes: u64,
+    },
+    /// Something that the operator should read.
+    Notice {
+        /// The text.
+        text: String,
+    },
+    /// The source takes writes again, after a cut-over that was not completed.
+    Reopened {
+        /// Why.
+        reason: String,
+        /// How long writes were refused.
+        milliseconds: u64,
+    },
+}
+
+/// Consumes events.
+pub trait Observer: Send + Sync {
+    /// Called in order, from one task at a time; must not block for long.
+    fn event(&self, event: &Event);
+}
+
+/// The handle through which the library says what happens.
+#[derive(Clone)]
+pub struct Events(Arc<dyn Observer>);
+
+impl Events {
+    /// Events for this observer.
+    pub fn new(observer: Arc<dyn Observer>) -> Self {
+        Self(observer)
+    }
+
+    /// Says it.
+    pub fn say(&self, event: Event) {
+        self.0.event(&event);
+    }
+
+    /// Says something in words.
+    pub fn notice(&self, text: impl Into<String>) {
+        self.say(Event::Notice { text: text.into() });
+    }
+}

@@ -1,0 +1,23 @@
+//! The domain of azure2neon: plan, engine, journal, events, steps, and the two clouds as traits.
+//!
+//! A plan is a list of steps. The engine observes, applies and journals each one. Renderers read events. Nothing here
+//! speaks HTTP, knows a terminal or reads the environment.
+
+pub mod clock;
+pub mod cloud;
+pub mod comparison;
+pub mod context;
+pub mod engine;
+mod error;
+pub mod event;
+pub mod journal;
+pub mod operation;
+pub mod plan;
+pub mod planner;
+pub mod residue;
+pub mod settings;
+pub mod steps;
+pub mod survey;
+pub mod units;
+
+pub use error::{Error, ErrorKind, Result};

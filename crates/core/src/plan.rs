@@ -1,0 +1,189 @@
+//! What will be done, in order. A plan is data: it can be printed, kept, compared; it holds no secret and does nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::SourceServer;
+use crate::steps::Action;
+
+/// The plan's format; a program refuses one that it doesn't know.
+pub const PLAN_VERSION: u32 = 1;
+
+/// A migration, decided.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`PLAN_VERSION`] when it was made.
+    pub version: u32,
+    /// The run's id; everything that the run makes carries it in its name.
+    pub run: String,
+    /// Where from.
+    pub source: PlannedSource,
+    /// Where to.
+    pub target: PlannedTarget,
+    /// What the operator should know.
+    pub findings: Vec<Finding>,
+    /// What will be done, in order.
+    pub steps: Vec<Step>,
+}
+
+/// The source, as the plan was made for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlannedSource {
+    /// The server.
+    pub server: SourceServer,
+    /// The database.
+    pub database: String,
+    /// The login that prepares it.
+    pub user: String,
+    /// Tables with data, without the barrier.
+    pub tables: usize,
+    /// Their size on disk with indexes and TOAST, in bytes.
+    pub bytes: i64,
+    /// Sequences.
+    pub sequences: usize,
+}
+
+/// The target to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlannedTarget {
+    /// Project name.
+    pub project: String,
+    /// Region.
+    pub region: String,
+    /// Why this region.
+    pub region_reason: String,
+    /// PostgreSQL major version.
+    pub major: u32,
+    /// Database.
+    pub database: String,
+    /// Its owner.
+    pub role: String,
+}
+
+/// Names of what the run makes on both servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// Replication role, publication, replication slot, subscription and schema share one name.
+    pub mark: String,
+    /// What the names of firewall rules begin with.
+    pub rule_prefix: String,
+}
+
+/// What every name that any run of this program makes begins with.
+pub const MARK_PREFIX: &str = "azure2neon_";
+
+/// What every firewall rule that any run of this program makes begins with.
+pub const RULE_PREFIX: &str = "azure2neon-";
+
+impl Plan {
+    /// Names of what this run makes.
+    pub fn names(&self) -> Names {
+        Names { mark: format!("{MARK_PREFIX}{}", self.run), rule_prefix: format!("{RULE_PREFIX}{}", self.run) }
+    }
+
+    /// The step of this id.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id() == id)
+    }
+}
+
+/// A step: its stage and what it does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// The stage it belongs to.
+    pub stage: Stage,
+    /// What it does.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+impl Step {
+    /// Its id: the journal's key and the name of its source file.
+    pub fn id(&self) -> &'static str {
+        self.action.id()
+    }
+}
+
+/// The stages of a migration, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Project, database and schema; the source is only read.
+    PrepareTarget,
+    /// Parameters, role, replica identities, publication.
+    PrepareSource,
+    /// The way in, the copy, the indexes.
+    BringOver,
+    /// Catch up and compare while writes go on.
+    KeepInStep,
+    /// Writes stop, the rest drains, the proof, the hand-over.
+    CutOver,
+    /// Everything that the run made is removed.
+    Finish,
+}
+
+impl Stage {
+    /// The stage in words.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::PrepareTarget => "Prepare the target",
+            Self::PrepareSource => "Prepare the source",
+            Self::BringOver => "Bring it over",
+            Self::KeepInStep => "Keep in step",
+            Self::CutOver => "Cut over",
+            Self::Finish => "Finish",
+        }
+    }
+}
+
+/// Something that the operator should know before, with what to do about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Stable id.
+    pub id: String,
+    /// How grave.
+    pub severity: Severity,
+    /// What was found.
+    pub what: String,
+    /// What happens because of it, or what to do.
+    pub advice: String,
+}
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// May hurt.
+    Warns,
+    /// The migration can't succeed.
+    Blocks,
+}
+
+/// What a step touches, for the plan's reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Only looks.
+    Reads,
+    /// Creates something.
+    Creates,
+    /// Changes something that exists.
+    Changes,
+    /// Interrupts service for a moment.
+    Interrupts,
+    /// Removes what the run made.
+    Removes,
+}
+
+impl Effect {
+    /// The sign in a printed plan.
+    pub fn sign(self) -> char {
+        match self {
+            Self::Reads => ' ',
+            Self::Creates => '+',
+            Self::Changes => '~',
+            Self::Interrupts => '!',
+            Self::Removes => '-',
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! Decides what to do. A pure function from what was observed and configured to a plan.
+
+use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table, TableKind};
+use azure2neon_postgres::{Inventory, QualifiedName};
+
+use crate::cloud::{InboundRule, ProjectSpec, TargetDatabase};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Finding, MARK_PREFIX, PLAN_VERSION, Plan, PlannedSource, PlannedTarget, RULE_PREFIX, Severity, Stage, Step};
+use crate::settings::Settings;
+use crate::steps::{self, Action, IdentityChange, ParameterChange, Reverse};
+use crate::survey::Survey;
+
+/// Majors that a target can have and that subscribe without a superuser.
+const TARGET_MAJORS: std::ops::RangeInclusive<u32> = 16..=18;
+
+/// The oldest source that this version handles.
+const OLDEST_SOURCE: u32 = 14;
+
+/// Our slot, two for tables that are being synchronized, one to spare.
+const SLOTS_NEEDED: i64 = 4;
+
+/// Plans the migration, or says why there can be none.
+pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
+    refuse_impossible(survey)?;
+    let target = target(survey, settings)?;
+    let mark = format!("{MARK_PREFIX}{run}");
+    let published = published(&survey.inventory);
+    let identities = replica_identities(&survey.inventory);
+    let stored: Vec<&Table> = survey.inventory.tables.iter().filter(|table| table.has_storage()).collect();
+    let unlogged = stored.iter().filter(|table| table.persistence == Persistence::Unlogged).count();
+    let spec = ProjectSpec {
+        name: target.project.clone(),
+        region: target.region.clone(),
+        major: target.major,
+        database: target.database.clone(),
+        role: target.role.clone(),
+    };
+    let rules: Vec<InboundRule> = survey
+        .egress
+        .addresses
+        .iter()
+        .enumerate()
+        .map(|(n, address)| InboundRule { name: format!("{RULE_PREFIX}{run}-{}", n + 1), start: address.clone(), end: address.clone() })
+        .collect();
+    let owners = survey.inventory.owners.clone();
+    let database = TargetDatabase { name: target.database.clone(), owner: target.role.clone() };
+
+    let mut steps = Vec::new();
+    let mut add = |stage, actions: Vec<Action>| steps.extend(actions.into_iter().map(|action| Step { stage, action }));
+    add(
+        Stage::PrepareTarget,
+        vec![
+            Action::CreateProject(steps::CreateProject { spec }),
+            Action::CreateDatabase(steps::CreateDatabase { database }),
+            Action::ImportSchema(steps::ImportSchema {}),
+        ],
+    );
+    add(
+        Stage::PrepareSource,
+        vec![
+            Action::EnableLogicalReplication(steps::EnableLogicalReplication { changes: parameter_changes(survey) }),
+            Action::CreateReplicationRole(steps::CreateReplicationRole { role: mark.clone(), owners }),
+            Action::GrantReplicationRole(steps::GrantReplicationRole { role: mark.clone() }),
+            Action::SetReplicaIdentity(steps::SetReplicaIdentity { changes: identities.clone() }),
+            Action::CreatePublication(steps::CreatePublication { name: mark.clone(), tables: published }),
+        ],
+    );
+    add(
+        Stage::BringOver,
+        vec![
+            Action::AllowTargetInbound(steps::AllowTargetInbound { rules, provenance: survey.egress.provenance.clone() }),
+            Action::ProveReachability(steps::ProveReachability {}),
+            Action::Subscribe(steps::Subscribe { name: mark.clone() }),
+            Action::CopyData(steps::CopyData {}),
+            Action::BuildIndexes(steps::BuildIndexes {}),
+        ],
+    );
+    add(Stage::KeepInStep, vec![Action::CatchUp(steps::CatchUp {}), Action::Compare(steps::Compare {})]);
+    add(
+        Stage::CutOver,
+        vec![
+            Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }),
+            Action::Drain(steps::Drain {}),
+            Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned: unlogged }),
+            Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len() }),
+            Action::RefreshViews(steps::RefreshViews {
+                planned: survey.inventory.materialized_views.iter().filter(|view| view.populated).count(),
+            }),
+            Action::FinalCompare(steps::FinalCompare {}),
+            Action::HandOver(steps::HandOver {}),
+        ],
+    );
+    let finish = finish(&steps);
+    steps.extend(finish.into_iter().map(|action| Step { stage: Stage::Finish, action }));
+
+    Ok(Plan {
+        version: PLAN_VERSION,
+        run: run.to_owned(),
+        source: PlannedSource {
+            server: survey.server.clone(),
+            database: settings.source_database.clone(),
+            user: survey.user.clone(),
+            tables: stored.len(),
+            bytes: stored.iter().map(|table| table.bytes).sum(),
+            sequences: survey.inventory.sequences.len(),
+        },
+        target,
+        findings: findings(&survey.inventory, &identities),
+        steps,
+    })
+}
+
+/// The finish takes back, last made first, what the steps say they can take back and the target doesn't need.
+fn finish(steps: &[Step]) -> Vec<Action> {
+    let wrap: [(&str, fn(Reverse) -> Action); 6] = [
+        ("subscribe", Action::DropSubscription),
+        ("create-publication", Action::DropPublication),
+        ("set-replica-identity", Action::RestoreReplicaIdentity),
+        ("create-replication-role", Action::DropReplicationRole),
+        ("allow-target-inbound", Action::RevokeInbound),
+        ("enable-logical-replication", Action::RestoreSettings),
+    ];
+    let mut actions: Vec<Action> = wrap
+        .iter()
+        .filter_map(|(of, wrap)| {
+            let step = steps.iter().find(|step| step.id() == *of)?;
+            let description = step.action.operation().inverse()?;
+            Some(wrap(Reverse { of: (*of).to_owned(), description }))
+        })
+        .collect();
+    actions.push(Action::RestoreSuspendTimeout(steps::RestoreSuspendTimeout {}));
+    actions
+}
+
+fn refuse_impossible(survey: &Survey) -> Result<()> {
+    let server = &survey.server;
+    let blocked = |why: String, hint: &str| Err(Error::new(ErrorKind::Blocked, why).hint(hint.to_owned()));
+    if let Some(why) = &server.unsupported_because {
+        return blocked(
+            format!("server {} can't be a source: {why}", server.name),
+            "name the primary, unclustered server that takes the writes",
+        );
+    }
+    if let Some(why) = &server.unreachable_because {
+        return blocked(
+            format!("Neon can't reach server {}: {why}", server.name),
+            "Neon has no private way into an Azure network: give the server public access for the migration",
+        );
+    }
+    if !server.ready {
+        return blocked(
+            format!("server {} is {}, not ready", server.name, server.state),
+            "start it or wait until it is ready, then run the same command again",
+        );
+    }
+    if server.major < OLDEST_SOURCE {
+        return blocked(
+            format!("server {} runs PostgreSQL {}; {OLDEST_SOURCE} is the oldest that can be migrated", server.name, server.major),
+            "upgrade it first",
+        );
+    }
+    if let Some(project) = &survey.existing {
+        return Err(crate::steps::name_is_taken(project));
+    }
+    if let Some(why) = &survey.region_closed {
+        return Err(Error::new(ErrorKind::Configuration, format!("no new project can be created in {}: {why}", survey.region.0))
+            .hint("name another one with --region (or `region` under [target])"));
+    }
+    if survey.inventory.encoding != "UTF8" {
+        return blocked(
+            format!("the database's encoding is {}; Neon has UTF8 only", survey.inventory.encoding),
+            "convert it on the source first",
+        );
+    }
+    if survey.inventory.large_objects > 0 {
+        return blocked(
+            format!("the database holds {} large objects, which replication never carries", survey.inventory.large_objects),
+            "move them into bytea columns first",
+        );
+    }
+    Ok(())
+}
+
+fn target(survey: &Survey, settings: &Settings) -> Result<PlannedTarget> {
+    let major = settings.target_major.unwrap_or_else(|| survey.server.major.max(17));
+    if !TARGET_MAJORS.contains(&major) || major < survey.server.major {
+        return Err(Error::new(
+            ErrorKind::Configuration,
+            format!(
+                "the target can't be PostgreSQL {major}: {TARGET_MAJORS:?} are offered, not older than the source's {}",
+                survey.server.major
+            ),
+        )
+        .hint("set pg_version under [target]"));
+    }
+    let database = settings.target_database.clone().unwrap_or_else(|| settings.source_database.clone());
+    if matches!(database.as_str(), "postgres" | "template0" | "template1") {
+        return Err(Error::new(ErrorKind::Configuration, format!("Neon reserves the database name {database}"))
+            .hint("name the target's database: `database = \"app\"` under [target]"));
+    }
+    let role = settings.target_role.clone().unwrap_or_else(|| default_role(&database));
+    let reserved = matches!(role.as_str(), "neon_superuser" | "cloud_admin" | "zenith_admin" | "public" | "none");
+    if reserved || role.starts_with("pg_") {
+        return Err(Error::new(ErrorKind::Configuration, format!("Neon reserves the role name {role}")).hint("set `role` under [target]"));
+    }
+    Ok(PlannedTarget {
+        project: settings.project.clone(),
+        region: survey.region.0.clone(),
+        region_reason: survey.region.1.clone(),
+        major,
+        database,
+        role,
+    })
+}
+
+fn default_role(database: &str) -> String {
+    let name: String = database.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(50).collect();
+    let name = if name.starts_with("pg_") { format!("db_{name}") } else { name };
+    format!("{name}_owner")
+}
+
+fn parameter_changes(survey: &Survey) -> Vec<ParameterChange> {
+    survey
+        .parameters
+        .iter()
+        .filter_map(|parameter| {
+            let current = parameter.value.parse::<i64>().unwrap_or(i64::MAX);
+            let to = match parameter.name.as_str() {
+                "wal_level" if !parameter.value.eq_ignore_ascii_case("logical") => "logical".to_owned(),
+                // Set, but not in force: the restart is still due.
+                "wal_level" if parameter.pending_restart => "logical".to_owned(),
+                "max_replication_slots" if current < survey.slots + SLOTS_NEEDED => (survey.slots + SLOTS_NEEDED).to_string(),
+                "max_wal_senders" if current < survey.senders + SLOTS_NEEDED => (survey.senders + SLOTS_NEEDED).to_string(),
+                _ => return None,
+            };
+            Some(ParameterChange { name: parameter.name.clone(), from: parameter.value.clone(), to, dynamic: parameter.dynamic })
+        })
+        .collect()
+}
+
+/// Ordinary tables and the roots of partitioned ones, whose leaves follow by themselves.
+fn published(inventory: &Inventory) -> Vec<QualifiedName> {
+    inventory
+        .tables
+        .iter()
+        .filter(|table| match table.kind {
+            TableKind::Ordinary => table.persistence == Persistence::Permanent,
+            TableKind::Partitioned => table.parent.is_none(),
+            TableKind::Partition => false,
+        })
+        .map(|table| table.name.clone())
+        .collect()
+}
+
+/// Tables whose rows an UPDATE or DELETE could not name, and by what it shall.
+fn replica_identities(inventory: &Inventory) -> Vec<IdentityChange> {
+    inventory
+        .tables
+        .iter()
+        .filter(|table| table.has_storage() && table.persistence == Persistence::Permanent)
+        .filter(|table| match table.replica_identity {
+            ReplicaIdentity::Default => !table.primary_key,
+            ReplicaIdentity::Nothing => true,
+            ReplicaIdentity::Full | ReplicaIdentity::Index(_) => false,
+        })
+        .map(|table| {
+            let to = match &table.usable_unique_index {
+                _ if table.primary_key => ReplicaIdentity::Default,
+                Some(index) => ReplicaIdentity::Index(index.clone()),
+                None => ReplicaIdentity::Full,
+            };
+            IdentityChange { table: table.name.clone(), from: table.replica_identity.clone(), to }
+        })
+        .collect()
+}
+
+fn findings(inventory: &Inventory, identities: &[IdentityChange]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut add = |id: &str, severity, what: String, advice: &str| {
+        findings.push(Finding { id: id.to_owned(), severity, what, advice: advice.to_owned() });
+    };
+    let names = |tables: Vec<&Table>| tables.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
+    let full: Vec<&Table> = inventory
+        .tables
+        .iter()
+        .filter(|table| identities.iter().any(|change| change.table == table.name && change.to == ReplicaIdentity::Full))
+        .collect();
+    if !full.is_empty() {
+        add(
+            "tables-without-key",
+            Severity::Note,
+            format!("{} without a primary key or unique index: {}", count(full.len(), "table"), names(full.clone())),
+            "their whole rows identify them during the migration (REPLICA IDENTITY FULL); updates of large ones are slow to apply",
+        );
+    }
+    let unequal: Vec<&Table> = full.into_iter().filter(|table| !table.equality_for_all_columns).collect();
+    if !unequal.is_empty() {
+        add(
+            "tables-without-equality",
+            Severity::Warns,
+            format!(
+                "{} with a column type that can't be compared (json, xml, point …): {}",
+                count(unequal.len(), "table without key"),
+                names(unequal)
+            ),
+            "inserts replicate; an update or delete during the migration stops it. Add a primary key if there are any",
+        );
+    }
+    let unlogged: Vec<&Table> = inventory.tables.iter().filter(|table| table.persistence == Persistence::Unlogged).collect();
+    if !unlogged.is_empty() {
+        add(
+            "unlogged-tables",
+            Severity::Note,
+            format!("{}: {}", count(unlogged.len(), "unlogged table"), names(unlogged)),
+            "copied inside the pause and logged on the target: Neon would empty an unlogged table at each suspend",
+        );
+    }
+    let guarded: Vec<&Table> = inventory.tables.iter().filter(|table| table.row_security).collect();
+    if !guarded.is_empty() {
+        add(
+            "row-security",
+            Severity::Note,
+            format!("{} with row-level security: {}", count(guarded.len(), "table"), names(guarded)),
+            "every row is copied: the replication role is proven to see all of them before the copy",
+        );
+    }
+    if !inventory.foreign_tables.is_empty() {
+        let list: Vec<String> = inventory.foreign_tables.iter().map(ToString::to_string).collect();
+        add(
+            "foreign-tables",
+            Severity::Warns,
+            format!("{}: {}", count(list.len(), "foreign table"), list.join(", ")),
+            "their rows live elsewhere and are not copied; user mappings, which hold passwords, are not carried over",
+        );
+    }
+    if !inventory.always_triggers.is_empty() {
+        add(
+            "always-triggers",
+            Severity::Warns,
+            format!("triggers that also fire for replicated rows: {}", inventory.always_triggers.join(", ")),
+            "they run on both sides while the target follows the source; what they write may differ",
+        );
+    }
+    if !inventory.subscriptions.is_empty() {
+        add(
+            "subscriptions",
+            Severity::Warns,
+            format!("the database subscribes to others: {}", inventory.subscriptions.join(", ")),
+            "subscriptions are not carried over; their writes can't be fenced",
+        );
+    }
+    if !matches!(inventory.collate.as_str(), "C" | "C.UTF-8" | "C.utf8" | "POSIX") {
+        add(
+            "collation",
+            Severity::Warns,
+            format!("the database sorts by {}, the target by C.UTF-8", inventory.collate),
+            "ORDER BY on text and ranges of text give another order on the target; indexes are built there, so that nothing is corrupt",
+        );
+    }
+    findings
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+#[path = "planner_tests.rs"]
+mod tests;

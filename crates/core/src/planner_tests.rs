@@ -1,0 +1,208 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use azure2neon_postgres::fence::FenceBefore;
+use azure2neon_postgres::inventory::Column;
+
+use super::*;
+use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetProject};
+use crate::settings::{HandOver, Network};
+
+fn settings() -> Settings {
+    Settings {
+        source_database: "shop".into(),
+        source_user: None,
+        project: "shop".into(),
+        region: None,
+        target_major: None,
+        target_database: None,
+        target_role: None,
+        subscription_sslmode: "require".into(),
+        expected_failures: Vec::new(),
+        max_pause: Duration::from_secs(30),
+        hand_over: HandOver { env_file: PathBuf::from("app.env"), variable: "DATABASE_URL".into(), command: Vec::new() },
+        network: Network::default(),
+        tools: None,
+        restart_on_restore: false,
+        reopen_source: false,
+    }
+}
+
+fn parameter(name: &str, value: &str) -> Parameter {
+    Parameter { name: name.into(), value: value.into(), default: value.into(), dynamic: false, read_only: false, pending_restart: false }
+}
+
+fn table(name: &str) -> Table {
+    Table {
+        oid: 1,
+        name: QualifiedName::new("public", name),
+        kind: TableKind::Ordinary,
+        persistence: Persistence::Permanent,
+        columns: vec![Column {
+            name: "id".into(),
+            type_name: "integer".into(),
+            base_type: "int4".into(),
+            base_kind: 'b',
+            element_type: None,
+            generated: false,
+            collatable: false,
+            not_null: true,
+        }],
+        replica_identity: ReplicaIdentity::Default,
+        primary_key: true,
+        usable_unique_index: None,
+        row_security: false,
+        force_row_security: false,
+        bytes: 8192,
+        estimated_rows: 1.0,
+        owner: "admin".into(),
+        equality_for_all_columns: true,
+        parent: None,
+    }
+}
+
+fn survey(tables: Vec<Table>) -> Survey {
+    Survey {
+        server: SourceServer {
+            name: "shop-prod".into(),
+            id: "/subscriptions/1/shop-prod".into(),
+            region: "uksouth".into(),
+            major: 16,
+            host: "shop-prod.postgres.database.azure.com".into(),
+            admin_login: "admin".into(),
+            state: "Ready".into(),
+            ready: true,
+            unreachable_because: None,
+            unsupported_because: None,
+        },
+        user: "admin".into(),
+        parameters: vec![parameter("wal_level", "replica"), parameter("max_replication_slots", "10"), parameter("max_wal_senders", "10")],
+        slots: 0,
+        senders: 0,
+        inventory: Inventory { tables, encoding: "UTF8".into(), collate: "C.UTF-8".into(), ..Inventory::default() },
+        fence: FenceBefore { default_transaction_read_only: None },
+        region: ("aws-eu-west-2".into(), "nearest".into()),
+        region_closed: None,
+        existing: None,
+        egress: EgressAddresses { addresses: vec!["3.1.1.1".into(), "3.1.1.2".into()], provenance: "list of a day".into() },
+    }
+}
+
+fn planned(survey: &Survey) -> Plan {
+    plan(survey, &settings(), "abcdef").unwrap()
+}
+
+fn identities(plan: &Plan) -> Vec<(String, ReplicaIdentity)> {
+    match &plan.step("set-replica-identity").unwrap().action {
+        Action::SetReplicaIdentity(step) => step.changes.iter().map(|c| (c.table.name.clone(), c.to.clone())).collect(),
+        _ => unreachable!(),
+    }
+}
+
+#[test]
+fn the_source_is_not_changed_before_the_schema_is_on_the_target() {
+    let plan = planned(&survey(vec![table("a")]));
+    let at = |id| plan.steps.iter().position(|step| step.id() == id).unwrap();
+    assert!(at("import-schema") < at("enable-logical-replication"));
+    assert!(at("create-publication") < at("subscribe"), "the slot reads publications as of its own start");
+    assert!(at("set-replica-identity") < at("create-publication"), "publishing a table without identity breaks the application");
+    assert!(at("final-compare") < at("hand-over"));
+}
+
+#[test]
+fn a_plan_survives_its_file() {
+    let plan = planned(&survey(vec![table("a")]));
+    let text = serde_json::to_string(&plan).unwrap();
+    let again: Plan = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&again).unwrap(), text);
+    let ids: Vec<&str> = again.steps.iter().map(Step::id).collect();
+    assert_eq!(ids.len(), 28);
+}
+
+#[test]
+fn tables_without_a_key_get_an_identity_and_others_are_left_alone() {
+    let keyed = table("keyed");
+    let unique = Table { primary_key: false, usable_unique_index: Some("u".into()), ..table("unique_index") };
+    let bare = Table { primary_key: false, ..table("bare") };
+    let full = Table { primary_key: false, replica_identity: ReplicaIdentity::Full, ..table("full") };
+    let unlogged = Table { primary_key: false, persistence: Persistence::Unlogged, ..table("unlogged") };
+    let nothing = Table { replica_identity: ReplicaIdentity::Nothing, ..table("nothing") };
+    let plan = planned(&survey(vec![keyed, unique, bare, full, unlogged, nothing]));
+    assert_eq!(
+        identities(&plan),
+        [
+            ("unique_index".to_owned(), ReplicaIdentity::Index("u".into())),
+            ("bare".to_owned(), ReplicaIdentity::Full),
+            ("nothing".to_owned(), ReplicaIdentity::Default),
+        ]
+    );
+    let ids: Vec<&str> = plan.findings.iter().map(|finding| finding.id.as_str()).collect();
+    assert_eq!(ids, ["tables-without-key", "unlogged-tables"]);
+}
+
+#[test]
+fn partitioned_tables_are_published_by_their_root() {
+    let root = Table { kind: TableKind::Partitioned, ..table("root") };
+    let leaf = Table { kind: TableKind::Partition, parent: Some(QualifiedName::new("public", "root")), ..table("leaf") };
+    let sub = Table { kind: TableKind::Partitioned, parent: Some(QualifiedName::new("public", "root")), ..table("sub") };
+    let unlogged = Table { persistence: Persistence::Unlogged, ..table("unlogged") };
+    let plan = planned(&survey(vec![root, leaf, sub, unlogged]));
+    match &plan.step("create-publication").unwrap().action {
+        Action::CreatePublication(step) => assert_eq!(step.tables, [QualifiedName::new("public", "root")]),
+        _ => unreachable!(),
+    }
+}
+
+#[test]
+fn parameters_are_raised_only_where_they_are_too_low() {
+    let mut survey = survey(vec![table("a")]);
+    survey.slots = 8;
+    survey.parameters[0].value = "LOGICAL".into();
+    let plan = planned(&survey);
+    match &plan.step("enable-logical-replication").unwrap().action {
+        Action::EnableLogicalReplication(step) => {
+            let changes: Vec<(&str, &str)> = step.changes.iter().map(|c| (c.name.as_str(), c.to.as_str())).collect();
+            assert_eq!(changes, [("max_replication_slots", "12")]);
+        }
+        _ => unreachable!(),
+    }
+}
+
+#[test]
+fn the_finish_takes_back_in_reverse_and_skips_what_was_never_changed() {
+    let mut survey = survey(vec![table("a")]);
+    survey.parameters[0].value = "logical".into();
+    let plan = planned(&survey);
+    let finish: Vec<&str> = plan.steps.iter().filter(|step| step.stage == Stage::Finish).map(Step::id).collect();
+    assert_eq!(finish, ["drop-subscription", "drop-publication", "drop-replication-role", "revoke-inbound", "restore-suspend-timeout"]);
+}
+
+#[test]
+fn what_can_not_work_is_refused_before_anything_is_done() {
+    let refused = |change: fn(&mut Survey)| {
+        let mut survey = survey(vec![table("a")]);
+        change(&mut survey);
+        plan(&survey, &settings(), "abcdef").unwrap_err().kind()
+    };
+    let project = TargetProject {
+        id: "p".into(),
+        name: "shop".into(),
+        region: "aws-eu-west-2".into(),
+        major: 17,
+        branch: "b".into(),
+        endpoint: "e".into(),
+    };
+    let mut existing = survey(vec![]);
+    existing.existing = Some(project);
+    assert_eq!(plan(&existing, &settings(), "abcdef").unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(refused(|survey| survey.server.ready = false), ErrorKind::Blocked);
+    assert_eq!(refused(|survey| survey.server.unreachable_because = Some("VNet".into())), ErrorKind::Blocked);
+    assert_eq!(refused(|survey| survey.server.major = 13), ErrorKind::Blocked);
+    assert_eq!(refused(|survey| survey.region_closed = Some("closed".into())), ErrorKind::Configuration);
+    assert_eq!(refused(|survey| survey.inventory.large_objects = 1), ErrorKind::Blocked);
+    assert_eq!(refused(|survey| survey.inventory.encoding = "LATIN1".into()), ErrorKind::Blocked);
+    let old = Settings { target_major: Some(15), ..settings() };
+    assert_eq!(plan(&survey(vec![]), &old, "abcdef").unwrap_err().kind(), ErrorKind::Configuration);
+    let reserved = Settings { target_database: Some("postgres".into()), ..settings() };
+    assert_eq!(plan(&survey(vec![]), &reserved, "abcdef").unwrap_err().kind(), ErrorKind::Configuration);
+}

@@ -1,0 +1,119 @@
+//! What the operator decides. The command line reads it from a file, the environment and flags; secrets are apart.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of a migration, without secrets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Database on the source server.
+    pub source_database: String,
+    /// Login on the source; the server's administrator if none is named.
+    pub source_user: Option<String>,
+    /// Name of the target's new project.
+    pub project: String,
+    /// Region of the new project; chosen by the source's region if none is named.
+    pub region: Option<String>,
+    /// PostgreSQL major version of the target.
+    pub target_major: Option<u32>,
+    /// Name of the target's database; the source's if none is named.
+    pub target_database: Option<String>,
+    /// Role that owns the target's database.
+    pub target_role: Option<String>,
+    /// `sslmode` of the subscription's connection to the source.
+    pub subscription_sslmode: String,
+    /// Schema statements that may fail, as `KIND name` (`FUNCTION public.f(integer)`) with `*` for any run of characters.
+    pub expected_failures: Vec<String>,
+    /// How long the source may refuse writes before the hand-over.
+    pub max_pause: Duration,
+    /// The hand-over.
+    pub hand_over: HandOver,
+    /// How to get to the servers.
+    pub network: Network,
+    /// Folder with pg_dump and pg_restore; the search path if none is named.
+    pub tools: Option<PathBuf>,
+    /// Whether restored parameters that need a restart are put in force by one.
+    pub restart_on_restore: bool,
+    /// Whether the source takes writes again at the end, when the target is in use.
+    pub reopen_source: bool,
+}
+
+/// Where the new connection string goes.
+#[derive(Clone, Debug)]
+pub struct HandOver {
+    /// File with `VARIABLE='connection string'`.
+    pub env_file: PathBuf,
+    /// Name of the variable.
+    pub variable: String,
+    /// Program and arguments to run when the file is written. It must bear to be run again.
+    pub command: Vec<String>,
+}
+
+/// How to get to the servers.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// CA bundle to trust instead of the platform's.
+    pub ca_file: Option<PathBuf>,
+    /// Host name, or `*.suffix`, to address; TLS still verifies the name.
+    pub resolve: Vec<(String, IpAddr)>,
+}
+
+impl Network {
+    /// The address to use for this host, if one is set; the most specific pattern wins.
+    pub fn address_of(&self, host: &str) -> Option<IpAddr> {
+        let host = host.to_ascii_lowercase();
+        self.resolve
+            .iter()
+            .filter(|(pattern, _)| match pattern.to_ascii_lowercase().strip_prefix('*') {
+                Some(suffix) => host.ends_with(suffix),
+                None => pattern.eq_ignore_ascii_case(&host),
+            })
+            .max_by_key(|(pattern, _)| pattern.len())
+            .map(|(_, address)| *address)
+    }
+}
+
+/// Whether `text` matches `pattern`, in which `*` stands for any run of characters.
+pub fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_pattern_names_the_address() {
+        let network = Network {
+            ca_file: None,
+            resolve: vec![("*.example.com".into(), IpAddr::from([127, 0, 0, 1])), ("db.example.com".into(), IpAddr::from([127, 0, 0, 2]))],
+        };
+        assert_eq!(network.address_of("DB.example.com"), Some(IpAddr::from([127, 0, 0, 2])));
+        assert_eq!(network.address_of("x.example.com"), Some(IpAddr::from([127, 0, 0, 1])));
+        assert_eq!(network.address_of("example.org"), None);
+    }
+
+    #[test]
+    fn patterns_match_with_stars() {
+        assert!(matches_pattern("FUNCTION public.*", "FUNCTION public.f(integer)"));
+        assert!(matches_pattern("*", ""));
+        assert!(matches_pattern("a*b*c", "a-b-b-c"));
+        assert!(!matches_pattern("a*b", "a-b-c"));
+        assert!(!matches_pattern("a", "ab"));
+    }
+}

@@ -1,0 +1,60 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure2neon_postgres::{Lsn, barrier, subscription};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::event::Event;
+use crate::operation::{Observed, Operation};
+use crate::plan::Effect;
+
+/// Waits until a marker that was written now is on the target, which then confirms each commit at once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CatchUp {}
+
+/// Longer than this without coming into step, and the operator should know why.
+const DEADLINE: Duration = Duration::from_secs(3600);
+
+#[async_trait]
+impl Operation for CatchUp {
+    fn effect(&self) -> Effect {
+        Effect::Reads
+    }
+
+    fn describe(&self) -> String {
+        "wait until everything that was written by then is on the target".into()
+    }
+
+    async fn observe(&self, _cx: &Context) -> Result<Observed> {
+        Ok(Observed::OnlyByDoing)
+    }
+
+    async fn apply(&self, cx: &Context) -> Result<Value> {
+        let (source, target) = (cx.source().await?, cx.target().await?);
+        let name = cx.names().mark;
+        // Confirmed positions then follow within milliseconds instead of the WAL writer's pace: the drain waits for them.
+        subscription::set_synchronous_commit(&target, &name, true).await?;
+        let lsn = wait_applied(cx, &source, &target, DEADLINE).await?;
+        Ok(json!({ "lsn": lsn.to_string() }))
+    }
+
+    fn note(&self, output: &Value) -> String {
+        format!("in step at {}", output.get("lsn").and_then(Value::as_str).unwrap_or_default())
+    }
+}
+
+/// Writes a barrier on the source and waits until the target has applied and confirmed it.
+pub(crate) async fn wait_applied(
+    cx: &Context,
+    source: &azure2neon_postgres::Session,
+    target: &azure2neon_postgres::Session,
+    deadline: Duration,
+) -> Result<Lsn> {
+    let name = cx.names().mark;
+    let wait = barrier::Wait { slot: name.clone(), subscription: name.clone(), barrier_schema: name, deadline };
+    let lsn = barrier::wait_applied(source, target, &wait, &mut |lag| cx.events.say(Event::Lag { bytes: lag.bytes })).await?;
+    Ok(lsn)
+}

@@ -1,0 +1,139 @@
+use async_trait::async_trait;
+use azure2neon_postgres::Session;
+use azure2neon_postgres::schema::{self, Entry, Failure, Section, Tools};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::operation::{Observed, Operation, output};
+use crate::plan::Effect;
+use crate::settings::matches_pattern;
+
+/// Imports tables and keys, one statement at a time; every one that fails is named.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImportSchema {}
+
+/// The file in the run's folder that holds the schema's entries.
+const SCHEMA: &str = "schema.json";
+
+#[async_trait]
+impl Operation for ImportSchema {
+    fn effect(&self) -> Effect {
+        Effect::Creates
+    }
+
+    fn describe(&self) -> String {
+        "import schemas, types, functions, tables and keys with pg_dump; any statement that fails stops the run".into()
+    }
+
+    async fn observe(&self, cx: &Context) -> Result<Observed> {
+        observe(cx, |section| section != Section::PostData).await
+    }
+
+    async fn apply(&self, cx: &Context) -> Result<Value> {
+        // Dumped anew at each attempt: a statement that failed may have been mended on the source meanwhile. What was
+        // applied is known by its text, so nothing is applied twice.
+        let tools = Tools::find(cx.settings.tools.as_deref(), cx.plan.source.server.major).await?;
+        let ca_file = cx.settings.network.ca_file.as_deref();
+        let entries = schema::dump_schema(&tools, &cx.source_endpoint(), ca_file, cx.folder.path()).await?;
+        cx.folder.keep(SCHEMA, &entries)?;
+        import(cx, "import-schema", |section| section != Section::PostData).await?;
+        Ok(Value::Null)
+    }
+
+    fn note(&self, output: &Value) -> String {
+        note(output)
+    }
+}
+
+/// The output of a step that imports.
+#[derive(Serialize, Deserialize)]
+struct Imported {
+    /// Objects that are on the target.
+    objects: usize,
+    /// Those that failed, as was expected, each as `KIND name`.
+    left_out: Vec<String>,
+}
+
+/// That output in a few words.
+pub(super) fn note(output: &Value) -> String {
+    match serde_json::from_value::<Imported>(output.clone()) {
+        Ok(Imported { objects, left_out }) if left_out.is_empty() => format!("{objects} objects"),
+        Ok(Imported { objects, left_out }) => format!("{objects} objects; not created, as expected: {}", left_out.join(", ")),
+        Err(_) => String::new(),
+    }
+}
+
+/// Whether all entries of these sections are on the target.
+pub(super) async fn observe(cx: &Context, wanted: fn(Section) -> bool) -> Result<Observed> {
+    let Some(entries) = cx.folder.kept::<Vec<Entry>>(SCHEMA)? else {
+        return Ok(Observed::Absent);
+    };
+    let target = cx.target().await?;
+    let applied = applied(&target, &cx.names().mark).await?;
+    let missing = entries.iter().filter(|entry| wanted(entry.section) && !applied.contains(&entry.id));
+    let (expected, missing): (Vec<&Entry>, Vec<&Entry>) = missing.partition(|entry| is_expected(cx, &entry.kind, &entry.name));
+    Ok(match missing.first() {
+        None => Observed::Present(output(&Imported {
+            objects: entries.iter().filter(|entry| wanted(entry.section)).count() - expected.len(),
+            left_out: expected.iter().map(|entry| format!("{} {}", entry.kind, entry.name)).collect(),
+        })?),
+        Some(first) => Observed::Partial(format!("{} objects are missing, the first {} {}", missing.len(), first.kind, first.name)),
+    })
+}
+
+/// Applies the entries of these sections and fails with all that could not be applied and was not expected to fail.
+pub(super) async fn import(cx: &Context, step: &'static str, wanted: fn(Section) -> bool) -> Result<()> {
+    let entries: Vec<Entry> = cx.folder.kept::<Vec<Entry>>(SCHEMA)?.unwrap_or_default();
+    let entries: Vec<Entry> = entries.into_iter().filter(|entry| wanted(entry.section)).collect();
+    let mut target = cx.target().await?;
+    let failures = schema::apply(&mut target, &cx.names().mark, &entries, &mut |done, total| {
+        cx.events.say(Event::Progress {
+            step: step.to_owned(),
+            done: done as u64,
+            total: total as u64,
+            unit: "objects".into(),
+            detail: String::new(),
+        });
+    })
+    .await?;
+    let fatal: Vec<Failure> = failures.into_iter().filter(|failure| !is_expected(cx, &failure.kind, &failure.name)).collect();
+    if fatal.is_empty() { Ok(()) } else { Err(schema_error(&fatal)) }
+}
+
+fn schema_error(failures: &[Failure]) -> Error {
+    let list: Vec<String> = failures
+        .iter()
+        .map(|failure| {
+            let statement = failure.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+            let statement: String = statement.chars().take(160).collect();
+            let state = failure.sqlstate.as_deref().map(|state| format!(" (SQLSTATE {state})")).unwrap_or_default();
+            format!("\n  {} {}: {}{state}\n    {statement}", failure.kind, failure.name, failure.message)
+        })
+        .collect();
+    let count = failures.len();
+    let plural = if count == 1 { "" } else { "s" };
+    Error::new(ErrorKind::Schema, format!("{count} schema statement{plural} failed on the target:{}", list.concat())).hint(format!(
+        "change the object on the source, or list it under [schema] expected_failures = [\"{} {}\"]; then run the same command \
+         again: what was imported stays. `azure2neon abort` removes the target",
+        failures.first().map(|failure| failure.kind.as_str()).unwrap_or_default(),
+        failures.first().map(|failure| failure.name.as_str()).unwrap_or_default(),
+    ))
+}
+
+fn is_expected(cx: &Context, kind: &str, name: &str) -> bool {
+    let text = format!("{kind} {name}");
+    cx.settings.expected_failures.iter().any(|pattern| matches_pattern(pattern, &text))
+}
+
+async fn applied(target: &Session, schema: &str) -> Result<std::collections::HashSet<String>> {
+    let table = azure2neon_postgres::QualifiedName::new(schema, "applied");
+    let there: bool = target.query_one("select pg_catalog.to_regclass($1::text) is not null", &[&table.to_string()]).await?.get(0);
+    if !there {
+        return Ok(Default::default());
+    }
+    let rows = target.query(&format!("select id from {table}"), &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}

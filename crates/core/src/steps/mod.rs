@@ -1,0 +1,142 @@
+//! The steps, one a file, named by its id.
+
+mod allow_target_inbound;
+mod build_indexes;
+mod catch_up;
+mod compare;
+mod copy_data;
+mod copy_unlogged_tables;
+mod create_database;
+mod create_project;
+mod create_publication;
+mod create_replication_role;
+mod drain;
+mod enable_logical_replication;
+mod fence_writes;
+mod final_compare;
+mod grant_replication_role;
+mod hand_over;
+mod import_schema;
+mod prove_reachability;
+mod refresh_views;
+mod restore_suspend_timeout;
+mod reverse;
+mod set_replica_identity;
+mod set_sequences;
+mod subscribe;
+
+pub use allow_target_inbound::AllowTargetInbound;
+pub use build_indexes::BuildIndexes;
+pub use catch_up::CatchUp;
+pub(crate) use catch_up::wait_applied;
+pub use compare::Compare;
+pub use copy_data::CopyData;
+pub use copy_unlogged_tables::CopyUnloggedTables;
+pub use create_database::CreateDatabase;
+pub use create_project::CreateProject;
+pub(crate) use create_project::name_is_taken;
+pub use create_publication::CreatePublication;
+pub use create_replication_role::CreateReplicationRole;
+pub use drain::Drain;
+pub use enable_logical_replication::{EnableLogicalReplication, ParameterChange};
+pub use fence_writes::FenceWrites;
+pub(crate) use fence_writes::pause_exceeded;
+pub use final_compare::FinalCompare;
+pub use grant_replication_role::GrantReplicationRole;
+pub use hand_over::{HandOver, HandedOver};
+pub use import_schema::ImportSchema;
+pub use prove_reachability::ProveReachability;
+pub use refresh_views::RefreshViews;
+pub use restore_suspend_timeout::RestoreSuspendTimeout;
+pub use reverse::Reverse;
+pub use set_replica_identity::{IdentityChange, SetReplicaIdentity};
+pub use set_sequences::SetSequences;
+pub use subscribe::Subscribe;
+
+use serde::{Deserialize, Serialize};
+
+use crate::operation::Operation;
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident($kind:ty) = $id:literal,)*) => {
+        /// What a step does, with the data that the planner decided on.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(tag = "step")]
+        pub enum Action {
+            $($(#[$doc])* #[serde(rename = $id)] $variant($kind),)*
+        }
+
+        impl Action {
+            /// The step's id.
+            pub fn id(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $id,)* }
+            }
+
+            /// The step's behaviour.
+            pub fn operation(&self) -> &dyn Operation {
+                match self { $(Self::$variant(operation) => operation,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Creates the target's project.
+    CreateProject(CreateProject) = "create-project",
+    /// Creates the target's database.
+    CreateDatabase(CreateDatabase) = "create-database",
+    /// Imports tables and keys.
+    ImportSchema(ImportSchema) = "import-schema",
+    /// Sets server parameters, with one restart if due.
+    EnableLogicalReplication(EnableLogicalReplication) = "enable-logical-replication",
+    /// Creates the role that the target connects as.
+    CreateReplicationRole(CreateReplicationRole) = "create-replication-role",
+    /// Lets it read everything.
+    GrantReplicationRole(GrantReplicationRole) = "grant-replication-role",
+    /// Gives tables without a key a replica identity.
+    SetReplicaIdentity(SetReplicaIdentity) = "set-replica-identity",
+    /// Publishes the tables.
+    CreatePublication(CreatePublication) = "create-publication",
+    /// Opens the source's firewall for the target's addresses.
+    AllowTargetInbound(AllowTargetInbound) = "allow-target-inbound",
+    /// Connects from the target to the source.
+    ProveReachability(ProveReachability) = "prove-reachability",
+    /// Creates slot and subscription.
+    Subscribe(Subscribe) = "subscribe",
+    /// Waits for the initial copy.
+    CopyData(CopyData) = "copy-data",
+    /// Creates the rest of the schema.
+    BuildIndexes(BuildIndexes) = "build-indexes",
+    /// Waits until the target is in step.
+    CatchUp(CatchUp) = "catch-up",
+    /// Compares every table while writes go on.
+    Compare(Compare) = "compare",
+    /// Stops writes to the source.
+    FenceWrites(FenceWrites) = "fence-writes",
+    /// Waits until all that was written is on the target.
+    Drain(Drain) = "drain",
+    /// Copies the tables that are never replicated.
+    CopyUnloggedTables(CopyUnloggedTables) = "copy-unlogged-tables",
+    /// Sets sequences to the source's values.
+    SetSequences(SetSequences) = "set-sequences",
+    /// Refreshes materialized views.
+    RefreshViews(RefreshViews) = "refresh-views",
+    /// Compares every table, both sides at rest.
+    FinalCompare(FinalCompare) = "final-compare",
+    /// Gives the application the new connection string.
+    HandOver(HandOver) = "hand-over",
+    /// Undoes `subscribe`.
+    DropSubscription(Reverse) = "drop-subscription",
+    /// Undoes `create-publication`.
+    DropPublication(Reverse) = "drop-publication",
+    /// Undoes `set-replica-identity`.
+    RestoreReplicaIdentity(Reverse) = "restore-replica-identity",
+    /// Undoes `create-replication-role`.
+    DropReplicationRole(Reverse) = "drop-replication-role",
+    /// Undoes `allow-target-inbound`.
+    RevokeInbound(Reverse) = "revoke-inbound",
+    /// Undoes `enable-logical-replication`.
+    RestoreSettings(Reverse) = "restore-settings",
+    /// Lets the target's compute suspend again.
+    RestoreSuspendTimeout(RestoreSuspendTimeout) = "restore-suspend-timeout",
+}

@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure2neon_postgres::literal;
+use azure2neon_postgres::subscription::{self, Publisher};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::operation::{Observed, Operation};
+use crate::plan::Effect;
+
+/// Connects from the target to the source, as the replication role, before anything depends on it.
+///
+/// With dblink, in a transaction that is rolled back: the extension is not left behind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProveReachability {}
+
+/// Azure's firewall rules may take up to five minutes to take effect.
+const PROPAGATION: Duration = Duration::from_secs(300);
+
+#[async_trait]
+impl Operation for ProveReachability {
+    fn effect(&self) -> Effect {
+        Effect::Reads
+    }
+
+    fn describe(&self) -> String {
+        "connect from Neon to the source as the replication role (dblink, rolled back)".into()
+    }
+
+    async fn observe(&self, cx: &Context) -> Result<Observed> {
+        // A subscription is there only if the way was open, and holds the role's password, which must stay as it is.
+        let target = cx.target().await?;
+        let subscribed = subscription::subscription(&target, &cx.names().mark).await?.is_some();
+        Ok(if subscribed { Observed::present() } else { Observed::OnlyByDoing })
+    }
+
+    async fn apply(&self, cx: &Context) -> Result<Value> {
+        let endpoint = cx.replication_endpoint().await?;
+        let conninfo = subscription::conninfo(&Publisher::from(&endpoint), &cx.settings.subscription_sslmode, &cx.names().mark);
+        let mut target = cx.target().await?;
+        let mut wait = cx.wait("prove-reachability", "the source's firewall to let the target in", Some(PROPAGATION));
+        loop {
+            let attempt = target.transaction().await?;
+            attempt.batch_execute("create extension if not exists dblink with schema public").await?;
+            let statement = format!("select public.dblink_connect({}, {})", literal("azure2neon"), literal(conninfo.expose_secret()));
+            let refused = match attempt.batch_execute(&statement).await {
+                Ok(()) => {
+                    attempt.batch_execute(&format!("select public.dblink_disconnect({})", literal("azure2neon"))).await?;
+                    attempt.rollback().await?;
+                    return Ok(Value::Null);
+                }
+                Err(error) => azure2neon_postgres::Error::from(error).without(endpoint.password.expose_secret()),
+            };
+            attempt.rollback().await?;
+            // Only what looks like a closed door is worth waiting for.
+            if refused.sqlstate() != Some("08001") {
+                return Err(Error::from(refused).hint("see whether the source takes connections of the replication role"));
+            }
+            wait.reason(format!("the source's firewall to let the target in; last answer: {}", refused.message()));
+            wait.pause(Duration::from_millis(500)).await.map_err(|timeout| {
+                Error::new(ErrorKind::Unreachable, format!("Neon can't connect to the source: {}", refused.message()))
+                    .because(timeout)
+                    .hint("Neon's list of addresses may have changed: give the current ones with --egress-address, or see the server's firewall rules")
+            })?;
+        }
+    }
+}
