@@ -1,0 +1,285 @@
+//! The source server through ARM.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core_legacy as legacy;
+use azure_mgmt_postgresql::Client;
+use azure_mgmt_postgresql::models::{ConfigurationForUpdate, ConfigurationProperties, FirewallRule, FirewallRuleProperties};
+use azure2neon_core::cloud::{InboundRule, Parameter, SourceCloud, SourceServer};
+use azure2neon_core::{Error, ErrorKind, Result};
+use tokio::sync::{Mutex, OnceCell};
+use url::Url;
+
+use crate::credential::{Credential, CredentialSource};
+use crate::fault::Call;
+use crate::locate::{ResourceId, Wanted};
+use crate::names;
+use crate::pace::Pace;
+use crate::servers::{Arm, collect};
+use crate::transport::{Answer, Placeholder, Transport};
+
+const PARAMETERS_READ: &str = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/read";
+const PUBLIC_SCOPE: &str = "https://management.azure.com/.default";
+
+/// Which server, as whom, and how to get there.
+pub struct Settings {
+    /// ARM's address, `https://management.azure.com` in the public cloud. It has no path.
+    pub endpoint: Url,
+    /// The scope of the token; by default that of the endpoint's cloud.
+    pub scope: Option<String>,
+    /// Id of the subscription; all that the credential sees are searched by default.
+    pub subscription: Option<String>,
+    /// The resource group; any by default.
+    pub resource_group: Option<String>,
+    /// The server's name, host name or ARM id.
+    pub server: String,
+    /// Who to be.
+    pub credential: Credential,
+    /// Whom to trust, for ARM and for Entra ID.
+    pub tls: rustls::ClientConfig,
+}
+
+/// A flexible server on Azure.
+pub struct AzureCloud {
+    pub(crate) arm: Arm,
+    wanted: Wanted,
+    found: OnceCell<ResourceId>,
+    /// Azure does one change a server at a time.
+    pub(crate) turn: Mutex<()>,
+}
+
+impl AzureCloud {
+    /// Checks the settings; nothing is sent yet.
+    pub fn new(settings: Settings) -> Result<Self> {
+        Self::with_pace(settings, Pace::default())
+    }
+
+    pub(crate) fn with_pace(settings: Settings, pace: Pace) -> Result<Self> {
+        let Settings { endpoint, scope, subscription, resource_group, server, credential, tls } = settings;
+        if !matches!(endpoint.scheme(), "https" | "http") || !matches!(endpoint.path(), "" | "/") || !endpoint.has_host() {
+            let text = format!("`{endpoint}` can't be ARM's address: it must be http(s)://host without a path");
+            return Err(Error::new(ErrorKind::Configuration, text));
+        }
+        let wanted = Wanted::new(subscription.clone(), resource_group, &server)?;
+        let internal = |error: reqwest::Error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error);
+        let http = http_client(tls).map_err(internal)?;
+        let scope = scope.unwrap_or_else(|| default_scope(&endpoint));
+        let identity = credential.describe();
+        let source = CredentialSource::new(credential, http.clone(), subscription);
+        let transport = Arc::new(Transport::new(http, &endpoint, scope, source));
+        let client = Client::builder(Arc::new(Placeholder))
+            .endpoint(endpoint.clone())
+            .scopes(&["unused"])
+            .retry(legacy::RetryOptions::none())
+            .transport(legacy::TransportOptions::new(transport.clone()))
+            .build()
+            .map_err(|error| Error::new(ErrorKind::Internal, "the ARM client can't be set up").because(error))?;
+        let arm = Arm { client, transport, endpoint, identity, pace };
+        Ok(Self { arm, wanted, found: OnceCell::new(), turn: Mutex::new(()) })
+    }
+
+    /// Where the server is; searched for once.
+    pub(crate) async fn id(&self) -> Result<&ResourceId> {
+        self.found.get_or_try_init(|| self.wanted.find(&self.arm)).await
+    }
+
+    /// All parameters with what Azure says of them.
+    async fn configurations(&self) -> Result<Vec<azure_mgmt_postgresql::models::Configuration>> {
+        let id = self.id().await?;
+        let call = Call::new(format!("list the parameters of {}", id.name), PARAMETERS_READ);
+        let read = self.arm.read(|| {
+            let request = self.arm.client.configurations_client().list_by_server(&id.subscription, &id.group, &id.name);
+            Box::pin(collect(request.into_stream(), |page| page.value))
+        });
+        read.await.map_err(|fault| self.arm.error(&call, fault))
+    }
+
+    pub(crate) async fn all_parameters(&self) -> Result<Vec<Parameter>> {
+        let all = self.configurations().await?;
+        Ok(all
+            .into_iter()
+            .filter_map(|configuration| Some((configuration.proxy_resource.resource.name?, configuration.properties?)))
+            .map(|(name, properties)| Parameter {
+                name,
+                value: properties.value.unwrap_or_default(),
+                default: properties.default_value.unwrap_or_default(),
+                dynamic: properties.is_dynamic_config.unwrap_or(false),
+                read_only: properties.is_read_only.unwrap_or(false),
+                pending_restart: properties.is_config_pending_restart.unwrap_or(false),
+            })
+            .collect())
+    }
+
+    /// Refuses what Azure would accept at first and fail later without a reason.
+    async fn check_parameter(&self, id: &ResourceId, name: &str, value: &str) -> Result<()> {
+        let call = Call::new(format!("read the parameter {name} of {}", id.name), PARAMETERS_READ);
+        let read = self.arm.read(|| {
+            let request = self.arm.client.configurations_client().get(&id.subscription, &id.group, &id.name, name).into_future();
+            Box::pin(async move { Ok(request.await?) })
+        });
+        let properties = match read.await {
+            Ok(configuration) => configuration.properties.unwrap_or_default(),
+            Err(fault) if fault.is_not_found() => {
+                let text = format!("there is no parameter {name} on the server {}", id.name);
+                return Err(Error::new(ErrorKind::NotFound, text).because(fault));
+            }
+            Err(fault) => return Err(self.arm.error(&call, fault)),
+        };
+        if properties.is_read_only == Some(true) {
+            return Err(Error::new(ErrorKind::Configuration, format!("Azure lets nobody change the parameter {name}")));
+        }
+        let kind = properties.data_type.and_then(|kind| serde_json::to_value(kind).ok());
+        let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or_default();
+        let allowed = properties.allowed_values.unwrap_or_default();
+        if !names::allows(kind, &allowed, value) {
+            let text = format!("the parameter {name} can't be `{value}`: Azure allows {allowed}");
+            return Err(Error::new(ErrorKind::Configuration, text));
+        }
+        Ok(())
+    }
+}
+
+fn http_client(tls: rustls::ClientConfig) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(20))
+        .timeout(Duration::from_secs(120))
+        .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// The scope of the endpoint's own cloud; a stand-in for ARM gets a token of the public one.
+fn default_scope(endpoint: &Url) -> String {
+    match endpoint.host_str() {
+        Some(host) if host.starts_with("management.") => format!("{}/.default", endpoint.origin().ascii_serialization()),
+        _ => PUBLIC_SCOPE.to_owned(),
+    }
+}
+
+#[async_trait]
+impl SourceCloud for AzureCloud {
+    fn identity(&self) -> String {
+        self.arm.identity.clone()
+    }
+
+    async fn describe(&self) -> Result<SourceServer> {
+        let id = self.id().await?;
+        let call = Call::new(format!("read the server {}", id.name), "Microsoft.DBforPostgreSQL/flexibleServers/read");
+        match self.arm.server(id).await {
+            Ok(server) => Ok(server.describe(id.path(), &id.name)),
+            Err(fault) if fault.is_not_found() => Err(self.wanted.gone(&self.arm, id).await.because(fault)),
+            Err(fault) => Err(self.arm.error(&call, fault)),
+        }
+    }
+
+    async fn databases(&self) -> Result<Vec<String>> {
+        let id = self.id().await?;
+        let call = Call::new(format!("list the databases of {}", id.name), "Microsoft.DBforPostgreSQL/flexibleServers/databases/read");
+        let read = self.arm.read(|| {
+            let request = self.arm.client.databases_client().list_by_server(&id.subscription, &id.group, &id.name);
+            Box::pin(collect(request.into_stream(), |page| page.value))
+        });
+        let all = read.await.map_err(|fault| self.arm.error(&call, fault))?;
+        Ok(all.into_iter().filter_map(|database| database.proxy_resource.resource.name).collect())
+    }
+
+    async fn parameters(&self, names: &[&str]) -> Result<Vec<Parameter>> {
+        let mut all = self.all_parameters().await?;
+        all.retain(|parameter| names.contains(&parameter.name.as_str()));
+        Ok(all)
+    }
+
+    async fn set_parameter(&self, name: &str, value: &str) -> Result<()> {
+        names::parameter(name)?;
+        let id = self.id().await?;
+        let call = Call::new(
+            format!("set the parameter {name} of {} to `{value}`", id.name),
+            "Microsoft.DBforPostgreSQL/flexibleServers/configurations/write",
+        );
+        let _turn = self.turn.lock().await;
+        self.check_parameter(id, name, value).await?;
+        let properties =
+            ConfigurationProperties { value: Some(value.to_owned()), source: Some("user-override".to_owned()), ..Default::default() };
+        let body = ConfigurationForUpdate { properties: Some(properties) };
+        self.arm
+            .write(id, &call, || {
+                let client = self.arm.client.configurations_client();
+                let request = client.update(&id.subscription, &id.group, &id.name, name, body.clone()).send();
+                Box::pin(async move { Answer::from_crate(request.await?.into_raw_response()).await })
+            })
+            .await
+    }
+
+    async fn restart(&self) -> Result<()> {
+        self.restart_once().await
+    }
+
+    async fn inbound_rules(&self) -> Result<Vec<InboundRule>> {
+        let id = self.id().await?;
+        let call =
+            Call::new(format!("list the firewall rules of {}", id.name), "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules/read");
+        let read = self.arm.read(|| {
+            let request = self.arm.client.firewall_rules_client().list_by_server(&id.subscription, &id.group, &id.name);
+            Box::pin(collect(request.into_stream(), |page| page.value))
+        });
+        let all = read.await.map_err(|fault| self.arm.error(&call, fault))?;
+        Ok(all
+            .into_iter()
+            .filter_map(|rule| {
+                let FirewallRuleProperties { start_ip_address: start, end_ip_address: end } = rule.properties;
+                Some(InboundRule { name: rule.proxy_resource.resource.name?, start, end })
+            })
+            .collect())
+    }
+
+    async fn allow_inbound(&self, rule: &InboundRule) -> Result<()> {
+        names::inbound_rule(rule)?;
+        let id = self.id().await?;
+        let call = Call::new(
+            format!("let {} into the server {}", rule.start, id.name),
+            "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules/write",
+        );
+        let _turn = self.turn.lock().await;
+        // Azure takes the rule all the same, and it has no effect.
+        if let Some(why) = self.arm.ready(id, &call).await?.unreachable_because() {
+            return Err(Error::new(ErrorKind::Blocked, format!("could not {}: {why}", call.what)));
+        }
+        let body = FirewallRule::new(FirewallRuleProperties::new(rule.start.clone(), rule.end.clone()));
+        self.arm
+            .write(id, &call, || {
+                let client = self.arm.client.firewall_rules_client();
+                let request = client.create_or_update(&id.subscription, &id.group, &id.name, &rule.name, body.clone()).send();
+                Box::pin(async move { Answer::from_crate(request.await?.into_raw_response()).await })
+            })
+            .await
+    }
+
+    async fn revoke_inbound(&self, name: &str) -> Result<()> {
+        names::firewall_rule(name)?;
+        let id = self.id().await?;
+        let call = Call::new(
+            format!("remove the firewall rule {name} of {}", id.name),
+            "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules/delete",
+        );
+        let _turn = self.turn.lock().await;
+        self.arm
+            .write(id, &call, || {
+                let client = self.arm.client.firewall_rules_client();
+                let request = client.delete(&id.subscription, &id.group, &id.name, name).send();
+                Box::pin(async move {
+                    match request.await {
+                        Ok(response) => Answer::from_crate(response.into_raw_response()).await,
+                        Err(error) => match crate::fault::Fault::from(error) {
+                            fault if fault.is_not_found() => Ok(Answer::done()),
+                            fault => Err(fault),
+                        },
+                    }
+                })
+            })
+            .await
+    }
+}

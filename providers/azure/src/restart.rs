@@ -1,0 +1,74 @@
+//! The restart, which must not be sent twice: a second one would interrupt clients again.
+
+use azure2neon_core::{Error, ErrorKind, Result};
+use tokio::time::Instant;
+
+use crate::cloud::AzureCloud;
+use crate::fault::{Call, Fault};
+use crate::model::Readiness;
+use crate::operation;
+use crate::pace::Tries;
+use crate::transport::Answer;
+
+const ACTION: &str = "Microsoft.DBforPostgreSQL/flexibleServers/restart/action";
+
+impl AzureCloud {
+    pub(crate) async fn restart_once(&self) -> Result<()> {
+        let id = self.id().await?;
+        let call = Call::new(format!("restart the server {}", id.name), ACTION);
+        let _turn = self.turn.lock().await;
+        let mut tries = Tries::write(self.arm.pace);
+        loop {
+            self.arm.ready(id, &call).await?;
+            let due = self.waits_for_restart().await?;
+            let request = self.arm.client.servers_client().restart(&id.subscription, &id.group, &id.name).send();
+            let answer = async { Answer::from_crate(request.await?.into_raw_response()).await }.await;
+            let fault = match answer {
+                Ok(accepted) => match operation::finish(&self.arm.transport, accepted, self.arm.pace).await {
+                    Ok(()) => break,
+                    // It ended without effect because the server was busy; any other end is the caller's to judge.
+                    Err(fault) if fault.is_busy() => fault,
+                    Err(fault) => return Err(self.arm.error(&call, fault)),
+                },
+                Err(fault) => fault,
+            };
+            if fault.is_ambiguous() {
+                self.watch_restart(&call, due, fault).await?;
+                break;
+            }
+            // What is left was refused, or never sent.
+            if !tries.again(&fault).await {
+                return Err(self.arm.error(&call, fault));
+            }
+        }
+        self.arm.ready(id, &call).await.map(|_| ())
+    }
+
+    /// Looks whether the restart whose answer was lost happens: nothing waits for a restart any more when something did,
+    /// else the server's state, which another operation could change too.
+    async fn watch_restart(&self, call: &Call, due: bool, fault: Fault) -> Result<()> {
+        tracing::warn!(fault = %fault, "the answer to the restart is unknown; watching the server");
+        let id = self.id().await?;
+        let pace = self.arm.pace;
+        let since = Instant::now();
+        let mut delays = pace.poll.delays();
+        loop {
+            let server = self.arm.server(id).await.map_err(|fault| self.arm.error(call, fault))?;
+            let ready = server.readiness() == Readiness::Ready;
+            if (due && ready && !self.waits_for_restart().await?) || (!due && !ready) {
+                return Ok(());
+            }
+            if since.elapsed() > if ready { pace.restart_grace } else { pace.busy } {
+                break;
+            }
+            tokio::time::sleep(delays.next().unwrap_or(pace.poll.most)).await;
+        }
+        let text = format!("could not {}: {fault}, and the server shows no sign of a restart", call.what);
+        let kind = if fault.is_silence() { ErrorKind::Unreachable } else { ErrorKind::Cloud };
+        Err(Error::new(kind, text).hint("run the same command again: it looks first whether a restart is still due"))
+    }
+
+    async fn waits_for_restart(&self) -> Result<bool> {
+        Ok(self.all_parameters().await?.iter().any(|parameter| parameter.pending_restart))
+    }
+}

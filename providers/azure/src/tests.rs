@@ -1,0 +1,185 @@
+//! The trait against replayed ARM and Entra ID, both behind TLS with a certificate of the test's own.
+
+#[path = "../../logged.rs"]
+mod logged;
+#[path = "../../replay.rs"]
+mod replay;
+
+mod faults;
+mod secrets;
+mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure2neon_core::ErrorKind;
+use azure2neon_core::cloud::{InboundRule, SourceCloud};
+use replay::{Accept, Replay};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::SecretString;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+
+use crate::pace::{Growth, Pace};
+use crate::{AzureCloud, Credential, Settings};
+
+const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
+
+#[derive(Clone)]
+struct Tls(TlsAcceptor);
+
+impl Accept for Tls {
+    const SCHEME: &'static str = "https";
+    async fn accept(&self, tcp: tokio::net::TcpStream) -> Option<impl AsyncRead + AsyncWrite + Unpin + Send> {
+        self.0.accept(tcp).await.ok()
+    }
+}
+
+/// Both ends of TLS that trust one fresh certificate.
+fn tls() -> (Tls, rustls::ClientConfig) {
+    logged::Logged::start();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certificate: CertificateDer<'static> = key.cert.der().clone();
+    let private = PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
+    let server = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], private).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    (Tls(TlsAcceptor::from(Arc::new(server))), client)
+}
+
+fn fast() -> Pace {
+    let ms = Duration::from_millis;
+    Pace {
+        poll: Growth { first: ms(2), factor: 1.5, most: ms(10) },
+        retry: Growth { first: ms(2), factor: 1.5, most: ms(10) },
+        retry_after_most: ms(20),
+        operation: ms(3000),
+        busy: ms(3000),
+        silence: ms(1000),
+        restart_grace: ms(150),
+    }
+}
+
+fn principal(origin: &str) -> Credential {
+    Credential::ServicePrincipal {
+        tenant: "contoso.example".to_owned(),
+        client_id: "app-1".to_owned(),
+        secret: SecretString::from("fixture-client-secret"),
+        authority: Some(origin.to_owned()),
+    }
+}
+
+/// A replay and the server in it; `change` alters the settings.
+async fn replay(scenarios: &[&str], change: impl FnOnce(&mut Settings)) -> (Replay, AzureCloud) {
+    let (acceptor, client) = tls();
+    let paths: Vec<String> = scenarios.iter().map(|scenario| format!("azure/{scenario}")).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let replay = Replay::start(acceptor, &paths).await;
+    let mut settings = Settings {
+        endpoint: replay.origin.parse().unwrap(),
+        scope: None,
+        subscription: Some(SUBSCRIPTION.to_owned()),
+        resource_group: Some("rg-shop".to_owned()),
+        server: "shop-prod".to_owned(),
+        credential: Credential::Token(SecretString::from("fixture-token-0")),
+        tls: client,
+    };
+    change(&mut settings);
+    let cloud = AzureCloud::with_pace(settings, fast()).unwrap();
+    (replay, cloud)
+}
+
+async fn named(scenarios: &[&str]) -> (Replay, AzureCloud) {
+    replay(scenarios, |_| ()).await
+}
+
+#[tokio::test]
+async fn describe_reads_the_server() {
+    let (replay, cloud) = named(&["describe"]).await;
+    let server = cloud.describe().await.unwrap();
+    assert_eq!((server.name.as_str(), server.region.as_str(), server.major), ("shop-prod", "uksouth", 16));
+    assert_eq!((server.host.as_str(), server.admin_login.as_str()), ("shop-prod.postgres.database.azure.com", "shopadmin"));
+    assert!(server.ready && server.id.ends_with("/flexibleServers/shop-prod"));
+    assert_eq!((server.unreachable_because, server.unsupported_because), (None, None));
+    replay.finish();
+}
+
+#[tokio::test]
+async fn unknown_fields_and_values_do_no_harm() {
+    let (replay, cloud) = named(&["describe-unknown-values"]).await;
+    let server = cloud.describe().await.unwrap();
+    assert_eq!((server.state.as_str(), server.ready, server.major), ("Rebalancing", false, 19));
+    assert_eq!(server.unsupported_because, None);
+    replay.finish();
+}
+
+#[tokio::test]
+async fn a_host_name_is_found_over_all_subscriptions_and_pages() {
+    let (replay, cloud) = replay(&["find-in-all"], |settings| {
+        settings.subscription = None;
+        settings.resource_group = None;
+        settings.server = "Shop-Prod.postgres.database.azure.com".to_owned();
+    })
+    .await;
+    assert_eq!(cloud.describe().await.unwrap().name, "shop-prod");
+    replay.finish();
+}
+
+#[tokio::test]
+async fn several_servers_of_one_name_are_all_told() {
+    let (replay, cloud) = replay(&["find-several"], |settings| settings.resource_group = None).await;
+    let error = cloud.describe().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.message().contains("rg-shop") && error.message().contains("rg-copy"), "{error}");
+    replay.finish();
+}
+
+#[tokio::test]
+async fn a_missing_server_is_told_with_its_neighbours() {
+    let (replay, cloud) = named(&["missing"]).await;
+    let error = cloud.describe().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.message().contains("shop-prod in resource group rg-shop"), "{error}");
+    assert_eq!(error.remedy(), Some("it has shop-prd, billing"));
+    replay.finish();
+}
+
+#[tokio::test]
+async fn lists_are_read_over_all_pages() {
+    let (replay, cloud) = named(&["databases", "parameters", "inbound-rules"]).await;
+    assert_eq!(cloud.databases().await.unwrap(), ["azure_maintenance", "postgres", "azure_sys", "shop"]);
+    let parameters = cloud.parameters(&["wal_level", "wal_sender_timeout", "no_such_thing"]).await.unwrap();
+    let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    assert_eq!(names, ["wal_level", "wal_sender_timeout"]);
+    assert_eq!((parameters[0].value.as_str(), parameters[0].dynamic, parameters[1].dynamic), ("replica", false, true));
+    let rules = cloud.inbound_rules().await.unwrap();
+    assert_eq!(rules, [InboundRule { name: "office".into(), start: "203.0.113.7".into(), end: "203.0.113.9".into() }]);
+    replay.finish();
+}
+
+#[tokio::test]
+async fn a_parameter_is_set_when_its_operation_has_succeeded() {
+    let (replay, cloud) = named(&["set-parameter"]).await;
+    cloud.set_parameter("wal_level", "logical").await.unwrap();
+    replay.finish();
+}
+
+#[tokio::test]
+async fn a_restart_ends_when_its_result_is_there() {
+    let (replay, cloud) = named(&["restart"]).await;
+    cloud.restart().await.unwrap();
+    replay.finish();
+}
+
+#[tokio::test]
+async fn rules_come_and_go_and_may_be_gone_already() {
+    let (replay, cloud) = named(&["inbound"]).await;
+    let rule = InboundRule { name: "azure2neon_r1-1".into(), start: "203.0.113.7".into(), end: "203.0.113.7".into() };
+    cloud.allow_inbound(&rule).await.unwrap();
+    for _ in 0..3 {
+        cloud.revoke_inbound(&rule.name).await.unwrap();
+    }
+    replay.finish();
+}

@@ -1,0 +1,231 @@
+//! The target through Neon's API.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure2neon_core::cloud::{EgressAddresses, ProjectSpec, TargetCloud, TargetConnection, TargetDatabase, TargetProject};
+use azure2neon_core::{Error, ErrorKind, Result};
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use crate::api::{Api, Request};
+use crate::fault::Fault;
+use crate::model::{ConnectionUri, Databases, OneEndpoint, Reset, Roles};
+use crate::pace::Pace;
+use crate::{organisation, regions, uri};
+
+/// As whom to speak to Neon, and how to get there.
+pub struct Settings {
+    /// The API's address with its version, `https://console.neon.tech/api/v2`.
+    pub endpoint: Url,
+    /// The API key.
+    pub api_key: SecretString,
+    /// The organisation; by default the key's own, or the only one of the key's owner.
+    pub org_id: Option<String>,
+    /// The addresses from which computes connect, in place of the built-in table.
+    pub egress_override: Option<Vec<String>>,
+    /// Whom to trust.
+    pub tls: rustls::ClientConfig,
+}
+
+/// Projects on Neon.
+pub struct NeonCloud {
+    pub(crate) api: Api,
+    pub(crate) org_id: Option<String>,
+    pub(crate) only_org: OnceCell<String>,
+    egress_override: Option<Vec<String>>,
+}
+
+/// What a branch holds by name.
+#[derive(Clone, Copy)]
+enum Kind {
+    Role,
+    Database,
+}
+
+impl Kind {
+    fn segment(self) -> &'static str {
+        match self {
+            Self::Role => "roles",
+            Self::Database => "databases",
+        }
+    }
+}
+
+impl NeonCloud {
+    /// Checks the settings; nothing is sent yet.
+    pub fn new(settings: Settings) -> Result<Self> {
+        Self::with_pace(settings, Pace::default())
+    }
+
+    pub(crate) fn with_pace(settings: Settings, pace: Pace) -> Result<Self> {
+        let Settings { endpoint, api_key, org_id, egress_override, tls } = settings;
+        let configuration = |text: String| Error::new(ErrorKind::Configuration, text);
+        if !matches!(endpoint.scheme(), "https" | "http") || !endpoint.has_host() || endpoint.query().is_some() {
+            return Err(configuration(format!("`{endpoint}` can't be the address of Neon's API")));
+        }
+        let key = api_key.expose_secret().trim();
+        let bearer = HeaderValue::from_str(&format!("Bearer {key}")).ok().filter(|_| !key.is_empty());
+        let bearer = bearer.ok_or_else(|| {
+            configuration("the Neon API key is empty or holds characters that no key has".to_owned()).hint("set NEON_API_KEY")
+        })?;
+        for address in egress_override.iter().flatten() {
+            let parsed = address.parse::<std::net::Ipv4Addr>();
+            if parsed.map_or(true, |address| address.is_unspecified()) {
+                return Err(configuration(format!("`{address}` is no IPv4 address of Neon")));
+            }
+        }
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(20))
+            .timeout(Duration::from_secs(120))
+            .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error))?;
+        let api = Api::new(http, endpoint, bearer, pace);
+        let egress_override = egress_override.filter(|addresses| !addresses.is_empty());
+        Ok(Self { api, org_id, only_org: OnceCell::new(), egress_override })
+    }
+
+    fn of_branch<'a>(project: &'a TargetProject, rest: &[&'a str]) -> Vec<&'a str> {
+        let mut segments = vec!["projects", project.id.as_str(), "branches", project.branch.as_str()];
+        segments.extend(rest);
+        segments
+    }
+
+    async fn has_role(&self, project: &TargetProject, name: &str) -> std::result::Result<bool, Fault> {
+        let listed: Roles = self.api.send(Request::get(&Self::of_branch(project, &["roles"]))).await?;
+        Ok(listed.roles.iter().any(|role| role.name == name))
+    }
+
+    async fn list_databases(&self, project: &TargetProject) -> std::result::Result<Vec<TargetDatabase>, Fault> {
+        let listed: Databases = self.api.send(Request::get(&Self::of_branch(project, &["databases"]))).await?;
+        Ok(listed.databases.into_iter().map(|one| TargetDatabase { name: one.name, owner: one.owner_name }).collect())
+    }
+
+    async fn has(&self, project: &TargetProject, kind: Kind, name: &str) -> std::result::Result<bool, Fault> {
+        match kind {
+            Kind::Role => self.has_role(project, name).await,
+            Kind::Database => Ok(self.list_databases(project).await?.iter().any(|one| one.name == name)),
+        }
+    }
+
+    /// Creates what is not there; after a lost answer, or "already exists", what is there decides.
+    async fn create_once(&self, project: &TargetProject, kind: Kind, name: &str, body: Value) -> std::result::Result<(), Fault> {
+        if self.has(project, kind, name).await? {
+            return Ok(());
+        }
+        let segments = Self::of_branch(project, &[kind.segment()]);
+        match self.api.write(&project.id, Request::post(&segments, body)).await {
+            Err(fault) if fault.is_ambiguous() || fault.says_exists() => {
+                self.api.settle(&project.id).await?;
+                if self.has(project, kind, name).await? { Ok(()) } else { Err(fault) }
+            }
+            result => result,
+        }
+    }
+
+    /// A project that doesn't store passwords gives a new one instead. That cuts the compute's connections.
+    async fn reset_password(&self, project: &TargetProject, database: &str, role: &str) -> std::result::Result<TargetConnection, Fault> {
+        let segments = Self::of_branch(project, &["roles", role, "reset_password"]);
+        let reset: Reset = self.api.send(Request::new(Method::POST, &segments)).await?;
+        self.api.finish(&project.id, reset.operations).await?;
+        let password = reset.role.password.ok_or_else(|| Fault::Malformed("a new password is missing".to_owned()))?;
+        let found: OneEndpoint = self.api.send(Request::get(&["projects", &project.id, "endpoints", &project.endpoint])).await?;
+        let host = found.endpoint.host.ok_or_else(|| Fault::Malformed("the compute has no host".to_owned()))?;
+        Ok(TargetConnection { host: uri::direct(&host), port: 5432, database: database.to_owned(), user: role.to_owned(), password })
+    }
+}
+
+#[async_trait]
+impl TargetCloud for NeonCloud {
+    async fn identity(&self) -> Result<String> {
+        organisation::identity(&self.api, self.org_id.as_deref()).await
+    }
+
+    fn region_for(&self, source_region: &str) -> Result<(String, String)> {
+        regions::nearest(source_region)
+    }
+
+    fn region_closed(&self, region: &str) -> Option<String> {
+        regions::closed(region)
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<TargetProject>> {
+        self.find_project(name).await
+    }
+
+    async fn create(&self, spec: &ProjectSpec) -> Result<TargetProject> {
+        self.create_project(spec).await
+    }
+
+    async fn databases(&self, project: &TargetProject) -> Result<Vec<TargetDatabase>> {
+        let result = self.list_databases(project).await;
+        result.map_err(|fault| fault.error(&format!("list the databases of the Neon project {}", project.name)))
+    }
+
+    async fn create_database(&self, project: &TargetProject, database: &TargetDatabase) -> Result<()> {
+        let TargetDatabase { name, owner } = database;
+        // A new role cuts the compute's connections, so it comes before there are any.
+        let role = self.create_once(project, Kind::Role, owner, json!({ "role": { "name": owner } })).await;
+        role.map_err(|fault| fault.error(&format!("create the role {owner} on Neon")))?;
+        let body = json!({ "database": { "name": name, "owner_name": owner } });
+        let created = self.create_once(project, Kind::Database, name, body).await;
+        created.map_err(|fault| fault.error(&format!("create the database {name} on Neon")))
+    }
+
+    async fn set_suspend_timeout(&self, project: &TargetProject, seconds: i64) -> Result<Option<i64>> {
+        let what = format!("set the suspend timeout of the Neon project {}", project.name);
+        let endpoint = || Request::get(&["projects", &project.id, "endpoints", &project.endpoint]);
+        let found: OneEndpoint = self.api.send(endpoint()).await.map_err(|fault| fault.error(&what))?;
+        let former = found.endpoint.suspend_timeout_seconds.unwrap_or(0);
+        if former == seconds {
+            return Ok(Some(former));
+        }
+        let patch = || {
+            let body = json!({ "endpoint": { "suspend_timeout_seconds": seconds } });
+            Request::new(Method::PATCH, &["projects", &project.id, "endpoints", &project.endpoint]).body(body)
+        };
+        let mut result = self.api.write(&project.id, patch()).await;
+        if result.as_ref().is_err_and(Fault::is_ambiguous) {
+            // To set it twice does no harm.
+            result = self.api.write(&project.id, patch()).await;
+        }
+        match result {
+            Ok(()) => Ok(Some(former)),
+            Err(fault) if fault.is_suspend_refused() => Ok(None),
+            Err(fault) => Err(fault.error(&what)),
+        }
+    }
+
+    fn egress_addresses(&self, region: &str) -> Result<EgressAddresses> {
+        regions::egress(region, self.egress_override.as_deref())
+    }
+
+    async fn connection(&self, project: &TargetProject, database: &str, role: &str) -> Result<TargetConnection> {
+        let what = format!("get the connection to the database {database} on Neon");
+        let request = Request::get(&["projects", &project.id, "connection_uri"])
+            .query("branch_id", project.branch.as_str())
+            .query("endpoint_id", project.endpoint.as_str())
+            .query("database_name", database)
+            .query("role_name", role)
+            .query("pooled", "false");
+        let found = match self.api.send::<ConnectionUri>(request).await {
+            Ok(answer) => uri::parse(&answer.uri).ok_or_else(|| Fault::Malformed("the connection URI has another form".to_owned())),
+            Err(fault) if fault.status() == Some(412) || fault.says("storing passwords is not enabled") => {
+                self.reset_password(project, database, role).await
+            }
+            Err(fault) => Err(fault),
+        };
+        found.map_err(|fault| fault.error(&what))
+    }
+
+    async fn delete(&self, project: &TargetProject) -> Result<()> {
+        self.delete_project(project).await
+    }
+}

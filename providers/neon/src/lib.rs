@@ -1,0 +1,20 @@
+//! The target's cloud: Neon, over its API v2.
+//!
+//! `api` sends a request and waits out what passes, `operations` waits for what a request started, `cloud` is the trait,
+//! `regions` holds what no API tells.
+
+mod api;
+mod cloud;
+mod fault;
+mod model;
+mod operations;
+mod organisation;
+mod pace;
+mod projects;
+mod regions;
+mod uri;
+
+#[cfg(test)]
+mod tests;
+
+pub use cloud::{NeonCloud, Settings};
