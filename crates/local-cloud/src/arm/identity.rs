@@ -1,0 +1,122 @@
+//! Entra ID: one tenant with one application.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use hyper::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::error;
+use crate::http::Answer;
+use crate::random;
+
+/// The tenant, the application, its secret, and the tokens that were given out.
+pub(crate) struct Identity {
+    pub(crate) tenant: String,
+    pub(crate) client: String,
+    pub(crate) secret: SecretString,
+    /// A token that is good from the start and for ever, for clients that can't log in.
+    pub(crate) token: SecretString,
+    issued: Mutex<HashSet<String>>,
+}
+
+impl Identity {
+    pub(crate) fn new() -> Self {
+        Self {
+            tenant: random::uuid(),
+            client: random::uuid(),
+            // The shape of a real one: 40 characters with a tilde.
+            secret: random::secret("l0c~", 36),
+            token: random::secret("local.", 64),
+            issued: Mutex::default(),
+        }
+    }
+
+    /// Forgets every token that was given out, as if they had expired.
+    pub(crate) fn expire_tokens(&self) {
+        self.issued.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Whether the bearer may come in; else the answer to give.
+    pub(super) fn check(&self, bearer: Option<&str>, origin: &str) -> Result<(), Answer> {
+        let refuse = |code: &str, message: &str| {
+            error(StatusCode::UNAUTHORIZED, code, message).with(
+                "www-authenticate",
+                format!("Bearer authorization_uri=\"{origin}/{}\", error=\"invalid_token\", error_description=\"{message}\"", self.tenant),
+            )
+        };
+        match bearer {
+            None => Err(refuse("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")),
+            Some(token)
+                if token == self.token.expose_secret() || self.issued.lock().unwrap_or_else(PoisonError::into_inner).contains(token) =>
+            {
+                Ok(())
+            }
+            Some(_) => Err(refuse("InvalidAuthenticationToken", "The access token is invalid.")),
+        }
+    }
+
+    /// The client-credentials grant.
+    pub(super) fn token(&self, tenant: &str, body: &[u8]) -> Answer {
+        let field = |name: &str| {
+            url::form_urlencoded::parse(body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+        };
+        if !tenant.eq_ignore_ascii_case(&self.tenant) {
+            return refused(StatusCode::BAD_REQUEST, "invalid_request", 90002, &format!("Tenant '{tenant}' not found."));
+        }
+        if field("grant_type") != "client_credentials" {
+            return refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", 70003, "The app requested an unsupported grant type.");
+        }
+        let client = field("client_id");
+        if !client.eq_ignore_ascii_case(&self.client) {
+            let message = format!("Application with identifier '{client}' was not found in the directory '{tenant}'.");
+            return refused(StatusCode::BAD_REQUEST, "unauthorized_client", 700_016, &message);
+        }
+        if field("client_secret") != self.secret.expose_secret() {
+            let message = format!(
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client}'."
+            );
+            return refused(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_215, &message);
+        }
+        let token = format!("local.{}", random::alphanumeric(64));
+        self.issued.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone());
+        Answer::ok(json!({ "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token }))
+            .with("cache-control", "no-store, no-cache")
+    }
+
+    /// The tenant's OpenID document.
+    pub(super) fn openid(&self, tenant: &str, origin: &str) -> Answer {
+        let issuer = format!("{origin}/{tenant}/v2.0");
+        Answer::ok(json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{origin}/{tenant}/oauth2/v2.0/authorize"),
+            "token_endpoint": format!("{origin}/{tenant}/oauth2/v2.0/token"),
+            "device_authorization_endpoint": format!("{origin}/{tenant}/oauth2/v2.0/devicecode"),
+            "jwks_uri": format!("{origin}/{tenant}/discovery/v2.0/keys"),
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+            "tenant_region_scope": "EU",
+        }))
+    }
+}
+
+/// An error of the token endpoint, in the words of the security token service.
+fn refused(status: StatusCode, code: &str, number: u32, message: &str) -> Answer {
+    let (trace, correlation) = (random::uuid(), random::uuid());
+    let time = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+    Answer::new(
+        status,
+        json!({
+            "error": code,
+            "error_description": format!("AADSTS{number}: {message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}"),
+            "error_codes": [number],
+            "timestamp": time,
+            "trace_id": trace,
+            "correlation_id": correlation,
+        }),
+    )
+}

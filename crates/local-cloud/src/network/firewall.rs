@@ -1,0 +1,72 @@
+//! The Azure server's firewall rules.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::{PoisonError, RwLock};
+
+/// One rule: the addresses from start to end, both included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// The name as it was first written; it is looked up without regard to case.
+    pub(crate) name: String,
+    pub(crate) start: Ipv4Addr,
+    pub(crate) end: Ipv4Addr,
+}
+
+/// The rules in force.
+#[derive(Debug, Default)]
+pub(crate) struct Firewall(RwLock<BTreeMap<String, Rule>>);
+
+impl Firewall {
+    pub(crate) fn put(&self, rule: Rule) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(rule.name.to_lowercase(), rule);
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&name.to_lowercase());
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Rule> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name.to_lowercase()).cloned()
+    }
+
+    pub(crate) fn list(&self) -> Vec<Rule> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Whether a rule covers the address. The rule 0.0.0.0–0.0.0.0 means Azure's own services, so it covers nobody here.
+    pub(crate) fn allows(&self, address: Ipv4Addr) -> bool {
+        self.list().iter().any(|rule| rule.start <= address && address <= rule.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Firewall, Rule};
+
+    fn rule(name: &str, start: [u8; 4], end: [u8; 4]) -> Rule {
+        Rule { name: name.to_owned(), start: start.into(), end: end.into() }
+    }
+
+    #[test]
+    fn a_rule_covers_both_its_ends_and_nothing_more() {
+        let firewall = Firewall::default();
+        firewall.put(rule("office", [10, 0, 0, 5], [10, 0, 1, 1]));
+        for (address, allowed) in
+            [([10, 0, 0, 4], false), ([10, 0, 0, 5], true), ([10, 0, 0, 250], true), ([10, 0, 1, 1], true), ([10, 0, 1, 2], false)]
+        {
+            assert_eq!(firewall.allows(address.into()), allowed, "{address:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_one_whatever_their_case_and_azure_services_are_not_neon() {
+        let firewall = Firewall::default();
+        firewall.put(rule("Azure", [0; 4], [0; 4]));
+        firewall.put(rule("AZURE", [0; 4], [0; 4]));
+        assert_eq!(firewall.list().len(), 1);
+        assert!(!firewall.allows([3, 10, 42, 8].into()));
+        firewall.remove("azure");
+        assert!(firewall.list().is_empty());
+    }
+}

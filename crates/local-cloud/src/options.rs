@@ -1,0 +1,65 @@
+//! What the simulated clouds are made of.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What to simulate.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Major version of the Azure server, 14 to 18. On 14 and 15 its administrator is a superuser, which on Azure he is not:
+    /// plain PostgreSQL lets nobody else make a replication role there.
+    pub source_major: u32,
+    /// Major version of a Neon project, 16 to 18, where its creation names none.
+    pub target_major_default: u32,
+    /// The database on the Azure server.
+    pub database: String,
+    /// What the database is loaded with: an SQL script (`.sql`, through psql) or a dump (through pg_restore).
+    pub load: Option<PathBuf>,
+    /// The folder for the settings that lead `azure2neon` here; made if it doesn't exist.
+    pub settings: PathBuf,
+    /// Where the PostgreSQL programs are; otherwise they are looked for.
+    pub postgres_dir: Option<PathBuf>,
+    /// The Azure server's location.
+    pub region: String,
+    /// The Azure server's name.
+    pub server: String,
+    /// The administrator of the Azure server.
+    pub administrator: String,
+    /// How long an operation of either cloud takes, besides the work that it really does.
+    pub operation_delay: Duration,
+    /// Seconds that ARM tells clients to wait between polls; none tells nothing, as the real one does.
+    pub retry_after: Option<u64>,
+    /// Names of Neon projects that exist from the start; a server is made for one when it is connected to.
+    pub existing_projects: Vec<String>,
+    /// Names of further Azure servers in another resource group, which exist in ARM only.
+    pub other_servers: Vec<String>,
+    /// How many servers ARM lists on a page; none is all.
+    pub page_size: Option<usize>,
+    /// Whether the Azure server sits in a virtual network, where firewall rules are accepted and have no effect.
+    pub private_network: bool,
+    /// Whether the Neon key belongs to the organization instead of a person.
+    pub organization_key: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            source_major: 16,
+            target_major_default: 17,
+            database: "bikeparts".to_owned(),
+            load: None,
+            settings: PathBuf::from("local-cloud"),
+            postgres_dir: None,
+            region: "uksouth".to_owned(),
+            server: "bikeparts-prod".to_owned(),
+            administrator: "bikeadmin".to_owned(),
+            operation_delay: Duration::from_millis(150),
+            retry_after: None,
+            existing_projects: Vec::new(),
+            other_servers: Vec::new(),
+            page_size: None,
+            private_network: false,
+            organization_key: false,
+        }
+    }
+}
