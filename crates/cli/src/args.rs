@@ -1,0 +1,250 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Moves a PostgreSQL database from Azure Database for PostgreSQL (Flexible Server) to Neon: provisions both sides, copies,
+/// proves that every table is equal, switches over within a bounded pause, and leaves nothing behind.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Default)]
+pub struct Global {
+    /// Configuration file; without it ./azure2neon.toml is read if it is there
+    #[arg(long, global = true, value_name = "FILE", env = "AZURE2NEON_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Text for people, or one JSON event a line on stdout
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+impl Global {
+    /// Whether events go to stdout as JSON.
+    pub fn is_json(&self) -> bool {
+        self.output == Output::Json
+    }
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Settings that override the file's.
+#[derive(Args, Clone, Default)]
+#[command(next_help_heading = "Settings (over the environment, over the file)")]
+pub struct Overrides {
+    /// Azure server, by name or host name
+    #[arg(long, global = true, env = "AZURE2NEON_SERVER", value_name = "NAME")]
+    pub server: Option<String>,
+    /// Azure resource group; found by the server's name if not given
+    #[arg(long, global = true, env = "AZURE2NEON_RESOURCE_GROUP", value_name = "NAME")]
+    pub resource_group: Option<String>,
+    /// Azure subscription
+    #[arg(long, global = true, env = "AZURE_SUBSCRIPTION_ID", value_name = "ID")]
+    pub subscription: Option<String>,
+    /// Database on the source
+    #[arg(long, global = true, env = "AZURE2NEON_DATABASE", value_name = "NAME")]
+    pub database: Option<String>,
+    /// Name of the new Neon project
+    #[arg(long, global = true, env = "AZURE2NEON_PROJECT", value_name = "NAME")]
+    pub project: Option<String>,
+    /// Neon region; chosen by the source's if not given
+    #[arg(long, global = true, env = "AZURE2NEON_REGION", value_name = "ID")]
+    pub region: Option<String>,
+    /// Neon organisation, where the key sees several
+    #[arg(long, global = true, env = "NEON_ORG_ID", value_name = "ID")]
+    pub org_id: Option<String>,
+    /// Address that Neon connects from, instead of the built-in list; may be repeated
+    #[arg(long, global = true, value_name = "IPV4")]
+    pub egress_address: Vec<String>,
+    /// PostgreSQL major version of the target (16, 17 or 18)
+    #[arg(long, global = true, env = "AZURE2NEON_PG_VERSION", value_name = "N")]
+    pub pg_version: Option<u32>,
+    /// File that gets the new connection string
+    #[arg(long, global = true, env = "AZURE2NEON_ENV_FILE", value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// How long the source may refuse writes before it is reopened, such as 30s or 500ms
+    #[arg(long, global = true, env = "AZURE2NEON_MAX_PAUSE", value_name = "TIME", value_parser = duration)]
+    pub max_pause: Option<Duration>,
+    /// Folder of the run's plan and journal
+    #[arg(long, global = true, env = "AZURE2NEON_RUN_DIR", value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Print what will be done, and what is already so; changes nothing
+    Plan,
+    /// Migrate up to "in step and equal, ready to cut over"; with --cut-over all the way. Goes on where a stopped run was
+    Migrate(MigrateArguments),
+    /// Print how far the run is
+    Status,
+    /// Stop writes, drain, prove, hand over to the target
+    CutOver(Confirmation),
+    /// After the hand-over: remove what the run made, but for the target
+    Finish(FinishArguments),
+    /// Before the hand-over: undo everything that the run did
+    Abort(AbortArguments),
+    /// Azure and Neon on this machine, for rehearsals without an account
+    #[command(subcommand)]
+    LocalCloud(LocalCloudCommand),
+    /// A whole migration between the two local clouds, under load, with a summary
+    Demo(DemoArguments),
+}
+
+/// Whether to ask first.
+#[derive(Args, Clone, Default)]
+pub struct Confirmation {
+    /// Don't ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Arguments of `migrate`.
+#[derive(Args, Clone, Default)]
+pub struct MigrateArguments {
+    /// Go on with the cut-over and the clean-up
+    #[arg(long)]
+    pub cut_over: bool,
+    #[command(flatten)]
+    pub confirmation: Confirmation,
+    #[command(flatten)]
+    pub restoring: Restoring,
+}
+
+/// How settings are put back.
+#[derive(Args, Clone, Default)]
+pub struct Restoring {
+    /// Restart the source if a parameter that is put back needs it; else it takes effect at the server's next restart
+    #[arg(long)]
+    pub restart: bool,
+}
+
+/// Arguments of `finish`.
+#[derive(Args, Clone, Default)]
+pub struct FinishArguments {
+    #[command(flatten)]
+    pub confirmation: Confirmation,
+    #[command(flatten)]
+    pub restoring: Restoring,
+    /// Let the source's database take writes again; without it, it stays read-only, so that no late write gets lost
+    #[arg(long)]
+    pub reopen_source: bool,
+}
+
+/// Arguments of `abort`.
+#[derive(Args, Clone, Default)]
+pub struct AbortArguments {
+    #[command(flatten)]
+    pub confirmation: Confirmation,
+    #[command(flatten)]
+    pub restoring: Restoring,
+}
+
+/// What to do with the local clouds.
+#[derive(Subcommand)]
+pub enum LocalCloudCommand {
+    /// Start both clouds, print "ready", stay until stopped, remove everything
+    Up(UpArguments),
+}
+
+/// Arguments of `local-cloud up`.
+#[derive(Args, Clone)]
+pub struct UpArguments {
+    /// Folder for the settings that reach them: azure2neon.toml, secrets.env, endpoints.json, ca.pem
+    #[arg(long, value_name = "DIR")]
+    pub settings: PathBuf,
+    /// SQL script (.sql) or pg_restore archive to load into the source; --database names the database
+    #[arg(long, value_name = "FILE")]
+    pub load: Option<PathBuf>,
+    #[command(flatten)]
+    pub clouds: CloudArguments,
+}
+
+/// How the local clouds are.
+#[derive(Args, Clone)]
+pub struct CloudArguments {
+    /// PostgreSQL major version of the source (14 to 17)
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(14..=17))]
+    pub source_version: u32,
+    /// PostgreSQL major version of new Neon projects (16 to 18)
+    #[arg(long, value_name = "N", default_value_t = 17, value_parser = clap::value_parser!(u32).range(16..=18))]
+    pub target_version: u32,
+    /// Azure location of the server
+    #[arg(long, value_name = "NAME", default_value = "uksouth")]
+    pub location: String,
+    /// How long a cloud's operation takes, such as 150ms
+    #[arg(long, value_name = "TIME", default_value = "150ms", value_parser = duration)]
+    pub operation_delay: Duration,
+    /// Folder with PostgreSQL servers, as scripts/setup makes it
+    #[arg(long, value_name = "DIR", env = "AZURE2NEON_POSTGRES")]
+    pub postgres: Option<PathBuf>,
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Clone)]
+pub struct DemoArguments {
+    #[command(flatten)]
+    pub clouds: CloudArguments,
+    /// Sessions of the writer
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub writers: usize,
+}
+
+/// `500ms`, `30s`, `5m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.parse().map_err(|_| format!("{text:?} is not a time such as 500ms, 30s or 5m"))?;
+    let seconds = match unit {
+        "ms" => number / 1e3,
+        "s" => number,
+        "m" => number * 60.0,
+        _ => return Err(format!("{text:?} needs a unit: ms, s or m")),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// A duration as the configuration file writes it.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("20ms"), Ok(Duration::from_millis(20)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(duration("5").is_err());
+        assert!(duration("s").is_err());
+        assert!(duration("-1s").is_err());
+    }
+}

@@ -1,0 +1,87 @@
+use std::process::ExitCode;
+
+use azure2neon_core::Result;
+use azure2neon_core::engine::Engine;
+
+use super::{confirm, environment, stop_signal};
+use crate::args::{AbortArguments, Confirmation, FinishArguments, Global, MigrateArguments};
+use crate::config::Config;
+use crate::run::Opening;
+use crate::{render, summary, terminal};
+
+fn opening<'a>(global: &Global, config: &'a Config) -> Result<Opening<'a>> {
+    Ok(Opening { config, environment: &environment, events: render::events(global.output), stop: stop_signal()? })
+}
+
+/// `migrate`: up to "in step and equal", or all the way.
+pub async fn migrate(global: &Global, mut config: Config, arguments: MigrateArguments) -> Result<ExitCode> {
+    config.settings.restart_on_restore = arguments.restoring.restart;
+    let engine = opening(global, &config)?
+        .begin_or_resume(async |plan| {
+            if !arguments.confirmation.yes {
+                super::plan::print(plan, |_| "");
+            }
+            confirm(
+                if arguments.cut_over { "This migrates and cuts over." } else { "This migrates up to the cut-over." },
+                arguments.confirmation.yes,
+            )
+        })
+        .await?;
+    all_the_way(&engine, arguments.cut_over).await?;
+    if arguments.cut_over {
+        summary::show(global, &engine).await
+    } else {
+        if !global.is_json() {
+            terminal::out("In step and equal, ready to cut over: `azure2neon cut-over`. Nothing is blocked on the source until then.");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Prepares and, if asked, cuts over and finishes.
+pub async fn all_the_way(engine: &Engine, cut_over: bool) -> Result<()> {
+    // What was handed over is not prepared again, whatever became of the source since.
+    if !engine.is_done("hand-over") {
+        engine.prepare().await?;
+    }
+    if cut_over {
+        engine.cut_over().await?;
+        engine.finish().await?;
+    }
+    Ok(())
+}
+
+/// `cut-over`.
+pub async fn cut_over(global: &Global, config: Config, confirmation: Confirmation) -> Result<ExitCode> {
+    let engine = opening(global, &config)?.resume().await?;
+    confirm("This stops writes to the source and hands over to Neon.", confirmation.yes)?;
+    engine.cut_over().await?;
+    if !global.is_json() {
+        terminal::out("Handed over. `azure2neon finish` removes what the run made on both sides.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `finish`.
+pub async fn finish(global: &Global, mut config: Config, arguments: FinishArguments) -> Result<ExitCode> {
+    config.settings.restart_on_restore = arguments.restoring.restart;
+    config.settings.reopen_source = arguments.reopen_source;
+    let engine = opening(global, &config)?.resume().await?;
+    confirm("This removes the subscription, publication, roles and firewall rules of the run.", arguments.confirmation.yes)?;
+    engine.finish().await?;
+    summary::show(global, &engine).await
+}
+
+/// `abort`.
+pub async fn abort(global: &Global, mut config: Config, arguments: AbortArguments) -> Result<ExitCode> {
+    config.settings.restart_on_restore = arguments.restoring.restart;
+    let engine = opening(global, &config)?.resume().await?;
+    confirm("This undoes everything that the run did and deletes its Neon project.", arguments.confirmation.yes)?;
+    engine.abort().await?;
+    let run = engine.context().plan.run.clone();
+    let folder = engine.into_context().into_folder().archive(&format!("aborted-{run}"))?;
+    if !global.is_json() {
+        terminal::out(&format!("Both sides are as they were before. The run's journal is kept in {}.", folder.display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}

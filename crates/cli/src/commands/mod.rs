@@ -1,0 +1,83 @@
+//! The commands.
+
+mod demo;
+mod local_cloud;
+mod migrate;
+mod plan;
+mod status;
+
+use std::process::ExitCode;
+
+use azure2neon_core::{Error, ErrorKind, Result};
+use tokio::sync::watch;
+
+use crate::args::{Arguments, Command, LocalCloudCommand};
+use crate::config::Config;
+use crate::terminal;
+
+/// Runs the command.
+pub async fn execute(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments { global, command } = arguments;
+    match command {
+        Command::LocalCloud(LocalCloudCommand::Up(up)) => return local_cloud::up(&global, up).await,
+        Command::Demo(demo) => return demo::run(&global, demo).await,
+        _ => {}
+    }
+    let config = Config::load(&global)?;
+    match command {
+        Command::Plan => plan::run(&global, &config).await,
+        Command::Status => status::run(&global, &config),
+        Command::Migrate(arguments) => migrate::migrate(&global, config, arguments).await,
+        Command::CutOver(confirmation) => migrate::cut_over(&global, config, confirmation).await,
+        Command::Finish(arguments) => migrate::finish(&global, config, arguments).await,
+        Command::Abort(arguments) => migrate::abort(&global, config, arguments).await,
+        Command::LocalCloud(_) | Command::Demo(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The process's environment.
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Turns true at the first Ctrl-C or SIGTERM; at the second the program ends at once, which is safe too.
+pub fn stop_signal() -> Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error| Error::new(ErrorKind::Internal, "could not listen for signals").because(error);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let (say, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        for again in [false, true] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if again {
+                std::process::exit(130);
+            }
+            terminal::err("Stopping at a safe place; once more to stop at once (that is safe too).");
+            let _ = say.send(true);
+        }
+    });
+    Ok(stop)
+}
+
+/// Asks for a typed `yes`, unless told not to.
+pub fn confirm(question: &str, yes: bool) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        return Err(Error::new(ErrorKind::Configuration, "this needs a confirmation and there is no terminal to ask on").hint("add --yes"));
+    }
+    terminal::err(&format!("{question} Type yes to go on:"));
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Error::new(ErrorKind::Configuration, "could not read the answer").because(error))?;
+    if answer.trim().eq_ignore_ascii_case("yes") {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Interrupted, "not confirmed; nothing was changed"))
+}

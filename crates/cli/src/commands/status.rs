@@ -1,0 +1,71 @@
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use azure2neon_core::journal::{State, What, read_entries, read_plan};
+use azure2neon_core::plan::Stage;
+use azure2neon_core::{Error, ErrorKind, Result, units};
+
+use crate::args::Global;
+use crate::config::Config;
+use crate::terminal::{bold, faint, good, out};
+
+/// Prints how far the run is, from its folder alone; another process may be at work on it.
+pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
+    let Some(plan) = read_plan(&config.run_folder)? else {
+        return Err(Error::new(ErrorKind::RunFolder, format!("there is no run in {}", config.run_folder.display()))
+            .hint("`azure2neon migrate` begins one; --run-dir names another folder"));
+    };
+    let states = states(&config.run_folder)?;
+    let is_done = |id: &str| matches!(states.get(id), Some(State::Done { .. }));
+    let next = plan.steps.iter().find(|step| !is_done(step.id()));
+    if global.is_json() {
+        let steps: Vec<serde_json::Value> = plan
+            .steps
+            .iter()
+            .map(|step| {
+                let (state, milliseconds) = match states.get(step.id()) {
+                    Some(State::Done { milliseconds, .. }) => ("done", Some(*milliseconds)),
+                    Some(State::Started) => ("started", None),
+                    _ => ("pending", None),
+                };
+                serde_json::json!({ "step": step.id(), "stage": step.stage, "state": state, "milliseconds": milliseconds })
+            })
+            .collect();
+        out(&serde_json::json!({ "run": plan.run, "next": next.map(|step| step.id()), "steps": steps }).to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
+    out(&format!("Run {} in {}", bold(&plan.run), config.run_folder.display()));
+    for step in &plan.steps {
+        let line = match states.get(step.id()) {
+            Some(State::Done { already: true, .. }) => format!("  {} {:<28} {:>11}", good("✓"), step.id(), "already so"),
+            Some(State::Done { milliseconds, .. }) => {
+                format!("  {} {:<28} {:>11}", good("✓"), step.id(), units::milliseconds(*milliseconds))
+            }
+            Some(State::Started) => format!("  {} {:<28} {:>11}", bold("…"), step.id(), "begun"),
+            _ => faint(&format!("    {}", step.id())),
+        };
+        out(&line);
+    }
+    out(match next.map(|step| step.stage) {
+        None => "All done.",
+        Some(Stage::CutOver) => "In step and equal, ready to cut over: `azure2neon cut-over`.",
+        Some(Stage::Finish) => "Handed over. Next: `azure2neon finish`.",
+        Some(_) => "Next: `azure2neon migrate` goes on; `azure2neon abort` undoes everything.",
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the journal in this folder says of each step.
+pub fn states(folder: &Path) -> Result<HashMap<String, State>> {
+    let mut states = HashMap::new();
+    for entry in read_entries(folder)? {
+        let state = match entry.what {
+            What::Started => State::Started,
+            What::Done { milliseconds, already, output } => State::Done { milliseconds, already, output },
+            What::Undone | What::Reset => State::Pending,
+        };
+        states.insert(entry.step, state);
+    }
+    Ok(states)
+}

@@ -1,0 +1,272 @@
+//! The configuration: one TOML file, then the environment, then flags.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure2neon_core::context::{Access, Clouds};
+use azure2neon_core::settings::{HandOver, Network, Settings};
+use azure2neon_core::{Error, ErrorKind, Result};
+use serde::Deserialize;
+use url::Url;
+
+use crate::args::{Global, parse_duration};
+use crate::secrets::{Environment, Secret};
+
+/// The longest that writes are refused before the source is reopened, unless configured.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// The file, as it is written.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    source: Source,
+    target: Target,
+    hand_over: HandOverTable,
+    cut_over: CutOver,
+    schema: Schema,
+    cloud: Cloud,
+    network: NetworkTable,
+    tools: Tools,
+    run: Run,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Source {
+    server: Option<String>,
+    resource_group: Option<String>,
+    subscription: Option<String>,
+    database: Option<String>,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+    subscription_sslmode: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Target {
+    project: Option<String>,
+    region: Option<String>,
+    org_id: Option<String>,
+    pg_version: Option<u32>,
+    database: Option<String>,
+    role: Option<String>,
+    egress: Option<Vec<String>>,
+    api_key_file: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct HandOverTable {
+    env_file: Option<PathBuf>,
+    variable: Option<String>,
+    command: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CutOver {
+    max_pause: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Schema {
+    expected_failures: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Cloud {
+    arm_endpoint: Option<Url>,
+    arm_scope: Option<String>,
+    neon_endpoint: Option<Url>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct NetworkTable {
+    ca_file: Option<PathBuf>,
+    resolve: BTreeMap<String, IpAddr>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Tools {
+    postgres_bin: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Run {
+    folder: Option<PathBuf>,
+}
+
+/// Everything that a command needs to begin.
+pub struct Config {
+    /// Settings without secrets.
+    pub settings: Settings,
+    /// The run's folder.
+    pub run_folder: PathBuf,
+    /// The server as it was named.
+    pub server: String,
+    file: File,
+    base: PathBuf,
+}
+
+/// Name of the file that is read without `--config`.
+const DEFAULT_FILE: &str = "azure2neon.toml";
+
+impl Config {
+    /// Reads the file and lays flags and environment over it.
+    pub fn load(global: &Global) -> Result<Self> {
+        let (file, base) = read_file(global.config.as_deref())?;
+        let over = &global.overrides;
+        let in_base = |path: &PathBuf| base.join(path);
+        let server =
+            required(over.server.clone().or_else(|| file.source.server.clone()), "the Azure server", "--server", "server", "[source]")?;
+        let database = required(
+            over.database.clone().or_else(|| file.source.database.clone()),
+            "the source's database",
+            "--database",
+            "database",
+            "[source]",
+        )?;
+        let project = over.project.clone().or_else(|| file.target.project.clone()).unwrap_or_else(|| database.to_lowercase());
+        let max_pause = match (over.max_pause, &file.cut_over.max_pause) {
+            (Some(limit), _) => limit,
+            (None, Some(text)) => {
+                parse_duration(text).map_err(|why| Error::new(ErrorKind::Configuration, format!("max_pause under [cut_over]: {why}")))?
+            }
+            (None, None) => MAX_PAUSE,
+        };
+        let label = server.split('.').next().unwrap_or(&server).to_owned();
+        let run_folder = over
+            .run_dir
+            .clone()
+            .or_else(|| file.run.folder.as_ref().map(in_base))
+            .unwrap_or_else(|| base.join(".azure2neon").join(format!("{}.{}", safe(&label), safe(&database))));
+        let settings = Settings {
+            source_database: database,
+            source_user: file.source.user.clone(),
+            project,
+            region: over.region.clone().or_else(|| file.target.region.clone()),
+            target_major: over.pg_version.or(file.target.pg_version),
+            target_database: file.target.database.clone(),
+            target_role: file.target.role.clone(),
+            subscription_sslmode: file.source.subscription_sslmode.clone().unwrap_or_else(|| "require".into()),
+            expected_failures: file.schema.expected_failures.clone(),
+            max_pause,
+            hand_over: HandOver {
+                env_file: over
+                    .env_file
+                    .clone()
+                    .or_else(|| file.hand_over.env_file.as_ref().map(in_base))
+                    .unwrap_or_else(|| base.join("neon.env")),
+                variable: file.hand_over.variable.clone().unwrap_or_else(|| "DATABASE_URL".into()),
+                command: file.hand_over.command.clone(),
+            },
+            network: Network {
+                ca_file: file.network.ca_file.as_ref().map(in_base),
+                resolve: file.network.resolve.clone().into_iter().collect(),
+            },
+            tools: file.tools.postgres_bin.as_ref().map(in_base),
+            restart_on_restore: false,
+            reopen_source: false,
+        };
+        check_sslmode(&settings.subscription_sslmode)?;
+        let mut file = file;
+        file.source.resource_group = over.resource_group.clone().or(file.source.resource_group);
+        file.source.subscription = over.subscription.clone().or(file.source.subscription);
+        file.target.org_id = over.org_id.clone().or(file.target.org_id);
+        if !over.egress_address.is_empty() {
+            file.target.egress = Some(over.egress_address.clone());
+        }
+        Ok(Self { settings, run_folder, server, file, base })
+    }
+
+    /// The clients of both clouds, and the access to the servers; reads the secrets.
+    pub fn connect(&self, environment: Environment<'_>) -> Result<(Clouds, Access)> {
+        let tls = azure2neon_postgres::tls::client_config(self.settings.network.ca_file.as_deref())?;
+        let default = |text: &str| Url::parse(text).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()));
+        let key_file = self.file.target.api_key_file.as_ref().map(|path| self.base.join(path));
+        let api_key = Secret { what: "Neon API key", variable: "NEON_API_KEY", file: key_file.as_deref() }.read(environment)?;
+        let azure = azure2neon_azure::AzureCloud::new(azure2neon_azure::Settings {
+            endpoint: match &self.file.cloud.arm_endpoint {
+                Some(endpoint) => endpoint.clone(),
+                None => default("https://management.azure.com")?,
+            },
+            scope: self.file.cloud.arm_scope.clone(),
+            subscription: self.file.source.subscription.clone(),
+            resource_group: self.file.source.resource_group.clone(),
+            server: self.server.clone(),
+            credential: azure2neon_azure::Credential::from_environment(&|name| environment(name))?,
+            tls: tls.clone(),
+        })?;
+        let neon = azure2neon_neon::NeonCloud::new(azure2neon_neon::Settings {
+            endpoint: match &self.file.cloud.neon_endpoint {
+                Some(endpoint) => endpoint.clone(),
+                None => default("https://console.neon.tech/api/v2")?,
+            },
+            api_key,
+            org_id: self.file.target.org_id.clone(),
+            egress_override: self.file.target.egress.clone(),
+            tls: tls.clone(),
+        })?;
+        let password_file = self.file.source.password_file.as_ref().map(|path| self.base.join(path));
+        let source_password =
+            Secret { what: "password of the source's login", variable: "AZURE2NEON_SOURCE_PASSWORD", file: password_file.as_deref() }
+                .read(environment)?;
+        Ok((Clouds { source: Arc::new(azure), target: Arc::new(neon) }, Access { source_password, tls: Arc::new(tls) }))
+    }
+}
+
+fn read_file(path: Option<&Path>) -> Result<(File, PathBuf)> {
+    let (path, must_exist) = match path {
+        Some(path) => (path, true),
+        None => (Path::new(DEFAULT_FILE), false),
+    };
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Error::new(ErrorKind::Configuration, format!("{} is not a path", path.display())).because(error))?;
+    let base = absolute.parent().map(Path::to_owned).unwrap_or_default();
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => return Ok((File::default(), base)),
+        Err(error) => {
+            return Err(Error::new(ErrorKind::Configuration, format!("could not read {}", path.display()))
+                .because(error)
+                .hint("give the file with --config, or the settings as flags (`azure2neon migrate --help`)"));
+        }
+    };
+    let file = toml::from_str(&text).map_err(|error| {
+        Error::new(ErrorKind::Configuration, format!("{} is not right:\n{}", path.display(), error.to_string().trim_end()))
+    })?;
+    Ok((file, base))
+}
+
+fn required(value: Option<String>, what: &str, flag: &str, key: &str, table: &str) -> Result<String> {
+    value.filter(|value| !value.is_empty()).ok_or_else(|| {
+        Error::new(ErrorKind::Configuration, format!("{what} is not named"))
+            .hint(format!("give it with {flag}, or as `{key}` under {table} in {DEFAULT_FILE}"))
+    })
+}
+
+fn check_sslmode(mode: &str) -> Result<()> {
+    if matches!(mode, "require" | "verify-ca" | "verify-full") {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Configuration, format!("subscription_sslmode {mode:?} would let rows travel unencrypted"))
+        .hint("use require, verify-ca or verify-full"))
+}
+
+/// The name with everything replaced that is awkward in a file name.
+fn safe(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,0 +1,149 @@
+//! What a finished run did, from its journal, and what is left of it, from a look at both sides.
+
+use std::process::ExitCode;
+
+use azure2neon_core::comparison::{Comparison, Verdict};
+use azure2neon_core::context::Context;
+use azure2neon_core::engine::Engine;
+use azure2neon_core::journal::{State, What, read_entries};
+use azure2neon_core::residue::{self, Look};
+use azure2neon_core::{Error, ErrorKind, Result, units};
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::terminal::{bad, bold, faint, good, out};
+
+/// A finished run.
+#[derive(Serialize)]
+pub struct Summary {
+    /// The run's id.
+    pub run: String,
+    /// Steps with their time.
+    pub steps: Vec<StepTime>,
+    /// Bytes that the tables took on the source.
+    pub bytes: i64,
+    /// The final compare.
+    pub comparison: Comparison,
+    /// From the fence to the end of the hand-over, in milliseconds.
+    pub pause_milliseconds: Option<u64>,
+    /// Where it was looked for what the run made.
+    pub looks: Vec<Look>,
+}
+
+/// A step's time.
+#[derive(Serialize)]
+pub struct StepTime {
+    /// The step.
+    pub step: &'static str,
+    /// How long it took.
+    pub milliseconds: u64,
+    /// It was so already.
+    pub already: bool,
+    /// The result in a few words.
+    pub note: String,
+}
+
+impl Summary {
+    /// Gathers it.
+    pub async fn of(cx: &Context) -> Result<Self> {
+        let steps = cx
+            .plan
+            .steps
+            .iter()
+            .filter_map(|step| match cx.folder.state(step.id()) {
+                State::Done { milliseconds, already, output } => {
+                    Some(StepTime { step: step.id(), milliseconds, already, note: step.action.operation().note(&output) })
+                }
+                _ => None,
+            })
+            .collect();
+        Ok(Self {
+            run: cx.plan.run.clone(),
+            steps,
+            bytes: cx.plan.source.bytes,
+            comparison: cx.done("final-compare")?.unwrap_or_default(),
+            pause_milliseconds: pause(cx)?,
+            looks: residue::look(cx).await?,
+        })
+    }
+
+    /// Every table was found equal, and nothing is left.
+    pub fn is_good(&self) -> bool {
+        !self.comparison.tables.is_empty()
+            && self.comparison.count(Verdict::Equal) == self.comparison.tables.len()
+            && self.looks.iter().all(Look::is_clean)
+    }
+
+    /// Prints it.
+    pub fn print(&self) {
+        out(&bold("Steps"));
+        for step in &self.steps {
+            let time = if step.already { "already so".to_owned() } else { units::milliseconds(step.milliseconds) };
+            out(&format!("  {:<28} {time:>11}  {}", step.step, step.note));
+        }
+        out(&bold("Tables"));
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_header(["  table", "rows", "count and digest"]);
+        for verdict in &self.comparison.tables {
+            let word = match verdict.verdict {
+                Verdict::Equal => "equal",
+                Verdict::Changing => "changing",
+                Verdict::Different => "DIFFERENT",
+                Verdict::Missing => "MISSING",
+            };
+            table.add_row([format!("  {}", verdict.table), verdict.source_rows.to_string(), word.to_owned()]);
+        }
+        if let Some(column) = table.column_mut(1) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+        out(&table.trim_fmt());
+        out(&format!(
+            "  {} tables moved, {} rows, {}; {} equal by count and digest",
+            self.comparison.tables.len(),
+            self.comparison.rows(),
+            units::bytes(self.bytes),
+            self.comparison.count(Verdict::Equal)
+        ));
+        if let Some(pause) = self.pause_milliseconds {
+            out(&format!("  writes were refused for {pause} ms, from the fence to the end of the hand-over"));
+        }
+        out(&bold("Left behind"));
+        for look in &self.looks {
+            let found = look.found.join(", ");
+            out(&match &look.kept_because {
+                _ if look.found.is_empty() => format!("  {} {}: nothing", good("✓"), look.place),
+                Some(why) => format!("  {} {}: {found}\n      {}", good("✓"), look.place, faint(&format!("kept on purpose: {why}"))),
+                None => format!("  {} {}: {found}", bad("✗"), look.place),
+            });
+        }
+    }
+}
+
+/// From the last fence's start to the hand-over's end.
+fn pause(cx: &Context) -> Result<Option<u64>> {
+    let mut fenced = None;
+    let mut handed_over = None;
+    for entry in read_entries(cx.folder.path())? {
+        match (entry.step.as_str(), &entry.what) {
+            ("fence-writes", What::Started) => fenced = Some(entry.at),
+            ("hand-over", What::Done { .. }) => handed_over = Some(entry.at),
+            _ => {}
+        }
+    }
+    Ok(fenced.zip(handed_over).and_then(|(from, to)| u64::try_from(to.duration_since(from).as_millis()).ok()))
+}
+
+/// Prints the summary of a finished run; fails if something is left that should not be.
+pub async fn show(global: &Global, engine: &Engine) -> Result<ExitCode> {
+    let summary = Summary::of(engine.context()).await?;
+    if global.is_json() {
+        out(&serde_json::json!({ "event": "summary", "summary": summary }).to_string());
+    } else {
+        summary.print();
+    }
+    if summary.is_good() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Error::new(ErrorKind::Cloud, "something of the run is left, see above").hint("run `azure2neon finish` again"))
+}
