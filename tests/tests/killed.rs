@@ -1,0 +1,105 @@
+//! Killed at any moment and started again, the same command completes, and nothing is lost or done twice.
+
+use std::collections::BTreeSet;
+
+use azure2neon_local_cloud::workload::{self, Writer, WriterOptions};
+use azure2neon_tests::Rig;
+
+const MIGRATE: [&str; 5] = ["migrate", "--cut-over", "--yes", "--output", "json"];
+
+fn is_done(journal: &str, step: &str) -> bool {
+    journal.lines().any(|line| line.contains(&format!("\"step\":\"{step}\"")) && line.contains("\"what\":\"done\""))
+}
+
+fn is_started(journal: &str, step: &str) -> bool {
+    journal.lines().any(|line| line.contains(&format!("\"step\":\"{step}\"")) && line.contains("\"what\":\"started\""))
+}
+
+/// In the copy, in the catch-up, and between fence and hand-over, with a writer that goes on all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_three_points_under_load() {
+    let rig = Rig::bikeparts(|_| {}).await;
+    let writer = Writer::start(rig.application(), WriterOptions::default());
+    assert!(rig.run_and_kill(&MIGRATE, |journal| is_started(journal, "copy-data")).await);
+    assert!(rig.run_and_kill(&MIGRATE, |journal| is_started(journal, "catch-up")).await);
+    assert!(rig.run_and_kill(&MIGRATE, |journal| is_done(journal, "set-sequences")).await);
+    assert!(!rig.source_is_open().await, "the last kill came while the source was fenced");
+
+    let outcome = rig.run(&MIGRATE).await.expect_success();
+    assert!(outcome.stdout.contains("\"event\":\"reopened\""), "an interrupted cut-over is taken back first");
+    let summary = outcome.event("summary");
+    let tables = summary["summary"]["comparison"]["tables"].as_array().unwrap();
+    assert!(tables.len() >= 60 && tables.iter().all(|table| table["verdict"] == "equal"), "{tables:?}");
+
+    // The writer goes on at the target for a moment.
+    let moved = std::time::Instant::now();
+    while writer.progress().server.is_none_or(|server| !server.contains("neon")) {
+        assert!(moved.elapsed().as_secs() < 30, "the writer did not move");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let report = writer.stop().await;
+    let target = rig.cloud.compute_superuser("bikeparts", "bikeparts").await.unwrap();
+    let verdict = workload::verify(&target, &report).await.unwrap();
+    assert!(verdict.is_clean() && verdict.acknowledged > 500, "{verdict:?}");
+    rig.stop().await;
+}
+
+/// The first time that the journal says anything new of a step, one after another, in one migration.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_every_edge_of_every_step() {
+    let rig = Rig::small(|_| {}).await;
+    let mut seen = BTreeSet::new();
+    loop {
+        let known = seen.clone();
+        if !rig.run_and_kill(&MIGRATE, move |journal| !edges(journal).is_subset(&known)).await {
+            break;
+        }
+        let journal = std::fs::read_to_string(rig.run_folder().join("journal.jsonl")).unwrap();
+        let now = edges(&journal);
+        assert!(!now.is_subset(&seen), "killed without anything new:\n{journal}");
+        seen.extend(now);
+    }
+    assert!(seen.len() > 40, "only {} edges: {seen:?}", seen.len());
+    let outcome = rig.run(&MIGRATE).await.expect_success();
+    let summary = outcome.event("summary");
+    let tables = summary["summary"]["comparison"]["tables"].as_array().unwrap();
+    assert!(tables.len() == 6 && tables.iter().all(|table| table["verdict"] == "equal"), "{tables:?}");
+    assert_eq!(rig.projects(), ["shop"]);
+    rig.stop().await;
+}
+
+/// Which step was said to be what. The last line may be cut off.
+fn edges(journal: &str) -> BTreeSet<(String, String)> {
+    let text = |line: &serde_json::Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
+    journal.lines().filter_map(|line| serde_json::from_str(line).ok()).map(|line| (text(&line, "step"), text(&line, "what"))).collect()
+}
+
+/// Killed anywhere, `abort` brings the source back.
+#[tokio::test(flavor = "multi_thread")]
+async fn and_aborted() {
+    let rig = Rig::small(|_| {}).await;
+    let before = rig.source_state().await;
+    for step in ["create-project", "import-schema", "set-replica-identity", "subscribe", "build-indexes", "drain"] {
+        assert!(rig.run_and_kill(&MIGRATE, move |journal| is_started(journal, step)).await, "{step}");
+        rig.run(&["abort", "--yes"]).await.expect_success();
+        rig.expect_source_unchanged(&before, &format!("after {step}")).await;
+        assert!(rig.projects().is_empty(), "after {step}");
+    }
+    rig.stop().await;
+}
+
+/// Ctrl-C inside the pause reopens the source before the program ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn interrupted_by_the_operator() {
+    let rig = Rig::small(|_| {}).await;
+    rig.run(&["migrate", "--yes"]).await.expect_success();
+    let before = rig.source_state().await;
+    rig.cloud.nat_link().set_delay(std::time::Duration::from_millis(200));
+    rig.cloud.nat_link().cut();
+    let code = rig.run_and_interrupt(&["cut-over", "--yes"], |journal| is_started(journal, "fence-writes")).await;
+    assert_eq!(code, 130);
+    rig.expect_source_unchanged(&before, "afterwards").await;
+    rig.cloud.nat_link().set_delay(std::time::Duration::ZERO);
+    rig.run(&["cut-over", "--yes"]).await.expect_success();
+    rig.stop().await;
+}
