@@ -12,8 +12,8 @@ pub fn start(folder: &Path, filter: Option<&str>) {
     let Ok(file) = OpenOptions::new().create(true).append(true).mode(0o600).open(folder.join("azure2neon.log")) else {
         return;
     };
-    // The legacy azure_core prints request headers below info.
-    let filter = format!("{},azure_core=info,typespec_client_core=info", filter.unwrap_or("info"));
+    // Below info azure_core prints request headers, and tokio_postgres statements, of which CREATE SUBSCRIPTION holds a password.
+    let filter = format!("{},azure_core=info,typespec_client_core=info,tokio_postgres=info", filter.unwrap_or("info"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_ansi(false).with_writer(Mutex::new(file));
     let _ = subscriber.try_init();
 }

@@ -112,7 +112,8 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
 
 /// The finish takes back, last made first, what the steps say they can take back and the target doesn't need.
 fn finish(steps: &[Step]) -> Vec<Action> {
-    let wrap: [(&str, fn(Reverse) -> Action); 6] = [
+    type Wrap = fn(Reverse) -> Action;
+    let wrap: [(&str, Wrap); 6] = [
         ("subscribe", Action::DropSubscription),
         ("create-publication", Action::DropPublication),
         ("set-replica-identity", Action::RestoreReplicaIdentity),

@@ -244,6 +244,11 @@ impl LocalCloud {
         self.faults.calls()
     }
 
+    /// The ARM tokens that were given out, for tests that look whether one shows where it must not.
+    pub fn issued_arm_tokens(&self) -> Vec<String> {
+        self.azure.identity.issued()
+    }
+
     /// Makes every ARM token invalid that was given out, as time does.
     pub fn expire_arm_tokens(&self) {
         self.azure.identity.expire_tokens();

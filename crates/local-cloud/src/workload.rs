@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -521,8 +521,7 @@ fn milliseconds(duration: Duration) -> u64 {
 
 /// A number above all that an earlier writer can have used: microseconds since 1970.
 fn first_seq() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_micros()).unwrap_or(0)
+    Timestamp::now().as_microsecond()
 }
 
 /// The statements of one transaction but its COMMIT. They are made of numbers only, so that nothing needs to be quoted.

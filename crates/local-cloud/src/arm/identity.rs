@@ -33,6 +33,11 @@ impl Identity {
         }
     }
 
+    /// Every token that was given out and is still good.
+    pub(crate) fn issued(&self) -> Vec<String> {
+        self.issued.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
     /// Forgets every token that was given out, as if they had expired.
     pub(crate) fn expire_tokens(&self) {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner).clear();
