@@ -13,6 +13,10 @@ async fn demo(source: u32, target: u32) {
     };
     let outcome = Outcome::from(tokio::task::spawn_blocking(command).await.unwrap()).expect_success();
     let event = outcome.event("summary");
+    assert_eq!(
+        (event["summary"]["source_major"].as_u64(), event["summary"]["target_major"].as_u64()),
+        (Some(source.into()), Some(target.into()))
+    );
     let tables = event["summary"]["comparison"]["tables"].as_array().unwrap();
     assert!(tables.len() >= 60, "{} tables", tables.len());
     assert!(tables.iter().all(|table| table["verdict"] == "equal"), "{tables:?}");

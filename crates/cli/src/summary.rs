@@ -19,6 +19,10 @@ use crate::terminal::{bad, bold, faint, good, out};
 pub struct Summary {
     /// The run's id.
     pub run: String,
+    /// PostgreSQL major version of the source, as it says.
+    pub source_major: u32,
+    /// And of the target.
+    pub target_major: u32,
     /// Steps with their time.
     pub steps: Vec<StepTime>,
     /// Bytes that the tables took on the source.
@@ -58,8 +62,11 @@ impl Summary {
                 _ => None,
             })
             .collect();
+        let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
         Ok(Self {
             run: cx.plan.run.clone(),
+            source_major: source.major(),
+            target_major: target.major(),
             steps,
             bytes: cx.plan.source.bytes,
             comparison: cx.done("final-compare")?.unwrap_or_default(),
@@ -77,6 +84,7 @@ impl Summary {
 
     /// Prints it.
     pub fn print(&self) {
+        out(&format!("Run {}: PostgreSQL {} to {}", bold(&self.run), self.source_major, self.target_major));
         out(&bold("Steps"));
         for step in &self.steps {
             let time = if step.already { "already so".to_owned() } else { units::milliseconds(step.milliseconds) };

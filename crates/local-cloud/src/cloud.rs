@@ -306,6 +306,7 @@ fn write_settings(
         resource_group: &azure.resource_group,
         server: &azure.name,
         database: &options.database,
+        target_major: options.target_major_default,
         administrator: &azure.administrator,
         administrator_password: password,
         source_host: azure.host(),

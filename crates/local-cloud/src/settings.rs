@@ -22,6 +22,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) resource_group: &'a str,
     pub(crate) server: &'a str,
     pub(crate) database: &'a str,
+    pub(crate) target_major: u32,
     pub(crate) administrator: &'a str,
     pub(crate) administrator_password: &'a SecretString,
     pub(crate) source_host: String,
@@ -100,6 +101,7 @@ impl Settings<'_> {
              \n\
              [target]\n\
              project = {project}\n\
+             pg_version = {major}\n\
              \n\
              [cloud]\n\
              arm_endpoint = {arm}\n\
@@ -119,6 +121,7 @@ impl Settings<'_> {
             subscription = quoted(self.subscription),
             database = quoted(self.database),
             project = quoted(&project_name(self.database)),
+            major = self.target_major,
             arm = quoted(&self.arm_http),
             neon = quoted(&self.neon_http),
             ca = quoted(&self.ca_file()),

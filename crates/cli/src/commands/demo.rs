@@ -8,7 +8,7 @@ use azure2neon_core::{Error, ErrorKind, Result, units};
 use azure2neon_local_cloud::LocalCloud;
 use azure2neon_local_cloud::application::Application;
 use azure2neon_local_cloud::workload::{self, Writer, WriterOptions, WriterReport};
-use azure2neon_postgres::{inventory, sequences};
+use azure2neon_postgres::{QualifiedName, Session, inventory, sequences};
 
 use super::local_cloud::{DATABASE, failed, options};
 use super::migrate::all_the_way;
@@ -139,38 +139,54 @@ async fn check(cx: &Context, report: &WriterReport) -> Result<Vec<Check>> {
             ),
         },
     ];
-    let names = inventory::inventory(&source).await?.sequences;
-    let steps = increments(&source).await?;
-    let (before, after) = tokio::try_join!(sequences::read_sequences(&source, &names), sequences::read_sequences(&target, &names))?;
+    checks.push(check_sequences(&source, &target).await?);
+    Ok(checks)
+}
+
+/// The target's application has drawn values since the hand-over; none may be one that the source gave out.
+async fn check_sequences(source: &Session, target: &Session) -> Result<Check> {
+    let names = inventory::inventory(source).await?.sequences;
+    let courses = courses(source).await?;
+    let (before, after) = tokio::try_join!(sequences::read_sequences(source, &names), sequences::read_sequences(target, &names))?;
     let behind: Vec<String> = before
         .iter()
         .zip(&after)
         .filter(|(before, after)| {
-            let forward = steps.get(&before.name.to_string()).is_none_or(|step| *step > 0);
-            let at_or_past = if forward { after.last_value >= before.last_value } else { after.last_value <= before.last_value };
+            let at_or_past = match courses.get(&before.name) {
+                // It gives the same values again on purpose, so that none is past another.
+                Some(Course { cycles: true, .. }) => true,
+                Some(Course { increment, .. }) if *increment < 0 => after.last_value <= before.last_value,
+                _ => after.last_value >= before.last_value,
+            };
             before.name != after.name || !at_or_past || (before.is_called && !after.is_called)
         })
         .map(|(before, _)| before.name.to_string())
         .collect();
-    checks.push(Check {
+    Ok(Check {
         ok: behind.is_empty() && !before.is_empty(),
         text: format!("{} of {} sequences are at or past the source's {}", before.len() - behind.len(), before.len(), behind.join(", ")),
-    });
-    Ok(checks)
+    })
 }
 
-async fn increments(session: &azure2neon_postgres::Session) -> Result<HashMap<String, i64>> {
+/// Where a sequence goes.
+struct Course {
+    increment: i64,
+    cycles: bool,
+}
+
+async fn courses(session: &Session) -> Result<HashMap<QualifiedName, Course>> {
     let rows = session
         .query(
-            "select n.nspname::text, c.relname::text, s.seqincrement from pg_catalog.pg_sequence s \
+            "select n.nspname::text, c.relname::text, s.seqincrement, s.seqcycle from pg_catalog.pg_sequence s \
              join pg_catalog.pg_class c on c.oid = s.seqrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace",
             &[],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| (azure2neon_postgres::QualifiedName::new(row.get::<_, String>(0), row.get::<_, String>(1)).to_string(), row.get(2)))
-        .collect())
+    let course = |row: &tokio_postgres::Row| {
+        let name = QualifiedName::new(row.get::<_, String>(0), row.get::<_, String>(1));
+        (name, Course { increment: row.get(2), cycles: row.get(3) })
+    };
+    Ok(rows.iter().map(course).collect())
 }
 
 /// Shell exports as `local-cloud` writes them: `export NAME='value'`.
