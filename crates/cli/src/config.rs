@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure2neon_core::context::{Access, Clouds};
+use azure2neon_core::event::{Event, Events};
+use azure2neon_core::patience::Waits;
 use azure2neon_core::settings::{HandOver, Network, Settings};
 use azure2neon_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
@@ -189,7 +191,7 @@ impl Config {
     }
 
     /// The clients of both clouds, and the access to the servers; reads the secrets.
-    pub fn connect(&self, environment: Environment<'_>) -> Result<(Clouds, Access)> {
+    pub fn connect(&self, environment: Environment<'_>, events: &Events) -> Result<(Clouds, Access)> {
         let tls = azure2neon_postgres::tls::client_config(self.settings.network.ca_file.as_deref())?;
         let default = |text: &str| Url::parse(text).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()));
         let key_file = self.file.target.api_key_file.as_ref().map(|path| self.base.join(path));
@@ -205,6 +207,7 @@ impl Config {
             server: self.server.clone(),
             credential: azure2neon_azure::Credential::from_environment(&|name| environment(name))?,
             tls: tls.clone(),
+            waits: waits(events, "Azure"),
         })?;
         let neon = azure2neon_neon::NeonCloud::new(azure2neon_neon::Settings {
             endpoint: match &self.file.cloud.neon_endpoint {
@@ -215,6 +218,7 @@ impl Config {
             org_id: self.file.target.org_id.clone(),
             egress_override: self.file.target.egress.clone(),
             tls: tls.clone(),
+            waits: waits(events, "Neon"),
         })?;
         let password_file = self.file.source.password_file.as_ref().map(|path| self.base.join(path));
         let source_password =
@@ -222,6 +226,19 @@ impl Config {
                 .read(environment)?;
         Ok((Clouds { source: Arc::new(azure), target: Arc::new(neon) }, Access { source_password, tls: Arc::new(tls) }))
     }
+}
+
+/// Waits of this cloud's client as events.
+fn waits(events: &Events, cloud: &'static str) -> Waits {
+    let events = events.clone();
+    Waits::new(move |awaited| {
+        events.say(Event::Waiting {
+            step: cloud.to_owned(),
+            reason: awaited.reason.to_owned(),
+            seconds: awaited.age.as_secs(),
+            deadline_seconds: Some(awaited.deadline.as_secs()),
+        });
+    })
 }
 
 fn read_file(path: Option<&Path>) -> Result<(File, PathBuf)> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use azure2neon_core::context::{Access, Clouds, Context};
-use azure2neon_core::engine::Engine;
+use azure2neon_core::engine::{Engine, unless_stopped};
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::journal::{RunFolder, read_plan};
 use azure2neon_core::plan::{PLAN_VERSION, Plan};
@@ -31,8 +31,8 @@ impl Opening<'_> {
         if read_plan(&self.config.run_folder)?.is_some() {
             return self.resume().await;
         }
-        let (clouds, access) = self.config.connect(self.environment)?;
-        let plan = new_plan(self.config, &clouds, &access).await?;
+        let (clouds, access) = self.config.connect(self.environment, &self.events)?;
+        let plan = unless_stopped(self.stop.clone(), new_plan(self.config, &clouds, &access)).await?;
         accept(&plan).await?;
         let folder = RunFolder::open(&self.config.run_folder)?;
         if folder.plan()?.is_some() {
@@ -50,7 +50,7 @@ impl Opening<'_> {
         };
         refuse_another(&plan, self.config)?;
         let folder = RunFolder::open(&self.config.run_folder)?;
-        let (clouds, access) = self.config.connect(self.environment)?;
+        let (clouds, access) = self.config.connect(self.environment, &self.events)?;
         Ok(self.engine(plan, clouds, access, folder, true))
     }
 

@@ -251,11 +251,15 @@ impl Engine {
     }
 
     async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut stop = self.stop.clone();
-        tokio::select! {
-            result = work => result,
-            Ok(_) = stop.wait_for(|stop| *stop) => Err(Error::new(ErrorKind::Interrupted, "stopped, as asked")),
-        }
+        unless_stopped(self.stop.clone(), work).await
+    }
+}
+
+/// The work's result, or an `Interrupted` error as soon as `stop` turns true; the work is dropped then.
+pub async fn unless_stopped<T>(mut stop: watch::Receiver<bool>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        result = work => result,
+        Ok(_) = stop.wait_for(|stop| *stop) => Err(Error::new(ErrorKind::Interrupted, "stopped, as asked")),
     }
 }
 

@@ -12,6 +12,7 @@ mod error;
 pub mod event;
 pub mod journal;
 pub mod operation;
+pub mod patience;
 pub mod plan;
 pub mod planner;
 pub mod residue;

@@ -20,6 +20,7 @@ use crate::names;
 use crate::pace::Pace;
 use crate::servers::{Arm, collect};
 use crate::transport::{Answer, Placeholder, Transport};
+use azure2neon_core::patience::Waits;
 
 const PARAMETERS_READ: &str = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/read";
 const PUBLIC_SCOPE: &str = "https://management.azure.com/.default";
@@ -40,6 +41,8 @@ pub struct Settings {
     pub credential: Credential,
     /// Whom to trust, for ARM and for Entra ID.
     pub tls: rustls::ClientConfig,
+    /// Who hears what is waited for.
+    pub waits: Waits,
 }
 
 /// A flexible server on Azure.
@@ -54,11 +57,12 @@ pub struct AzureCloud {
 impl AzureCloud {
     /// Checks the settings; nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self> {
-        Self::with_pace(settings, Pace::default())
+        let pace = Pace { waits: settings.waits.clone(), ..Pace::default() };
+        Self::with_pace(settings, pace)
     }
 
     pub(crate) fn with_pace(settings: Settings, pace: Pace) -> Result<Self> {
-        let Settings { endpoint, scope, subscription, resource_group, server, credential, tls } = settings;
+        let Settings { endpoint, scope, subscription, resource_group, server, credential, tls, .. } = settings;
         if !matches!(endpoint.scheme(), "https" | "http") || !matches!(endpoint.path(), "" | "/") || !endpoint.has_host() {
             let text = format!("`{endpoint}` can't be ARM's address: it must be http(s)://host without a path");
             return Err(Error::new(ErrorKind::Configuration, text));

@@ -1,5 +1,6 @@
 //! Waiting for ARM's long-running operations.
 
+use azure2neon_core::patience::Awaited;
 use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
@@ -36,7 +37,7 @@ impl Look {
 }
 
 /// Waits until what ARM accepted is done.
-pub(crate) async fn finish(transport: &Transport, accepted: Answer, pace: Pace) -> Result<(), Fault> {
+pub(crate) async fn finish(transport: &Transport, accepted: Answer, pace: &Pace) -> Result<(), Fault> {
     if !matches!(accepted.status, 201 | 202) {
         return Ok(());
     }
@@ -50,7 +51,8 @@ pub(crate) async fn finish(transport: &Transport, accepted: Answer, pace: Pace) 
         if since.elapsed() + delay > pace.operation {
             return Err(Fault::Deadline(pace.operation));
         }
-        tokio::time::sleep(delay).await;
+        let awaited = Awaited { reason: "Azure to complete an operation", age: since.elapsed(), deadline: pace.operation };
+        pace.waits.pause(delay, awaited).await;
         let (Look::AtStatus(url) | Look::AtResult(url)) = &look;
         let answer = match transport.get(url.clone()).await {
             Ok(answer) => answer,

@@ -2,36 +2,16 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use azure2neon_core::patience::{Awaited, Growth, Waits};
 use tokio::time::Instant;
 
 use crate::fault::Fault;
 
-/// A delay that grows from `first` by `factor` up to `most`.
-#[derive(Clone, Copy)]
-pub(crate) struct Growth {
-    pub(crate) first: Duration,
-    pub(crate) factor: f32,
-    pub(crate) most: Duration,
-}
-
-impl Growth {
-    /// The delays, without end.
-    pub(crate) fn delays(self) -> impl Iterator<Item = Duration> + Send {
-        let most = self.most;
-        ExponentialBuilder::new()
-            .with_min_delay(self.first)
-            .with_factor(self.factor)
-            .with_max_delay(most)
-            .without_max_times()
-            .build()
-            .chain(std::iter::repeat(most))
-    }
-}
-
-/// All durations of this crate; tests shrink them.
-#[derive(Clone, Copy)]
+/// All durations of this crate, which tests shrink, and who hears of waits.
+#[derive(Clone)]
 pub(crate) struct Pace {
+    /// Who hears of waits.
+    pub(crate) waits: Waits,
     /// Between two looks at an operation or a server's state, when Azure does not say.
     pub(crate) poll: Growth,
     /// Between two tries of a request.
@@ -52,6 +32,7 @@ impl Default for Pace {
     fn default() -> Self {
         let ms = Duration::from_millis;
         Self {
+            waits: Waits::default(),
             poll: Growth { first: ms(250), factor: 1.6, most: ms(5_000) },
             retry: Growth { first: ms(500), factor: 1.8, most: ms(15_000) },
             retry_after_most: Duration::from_secs(60),
@@ -75,12 +56,12 @@ pub(crate) struct Tries {
 
 impl Tries {
     /// Tries of a read.
-    pub(crate) fn read(pace: Pace) -> Self {
-        Self { pace, delays: Box::new(pace.retry.delays()), since: Instant::now(), silent: None, write: false }
+    pub(crate) fn read(pace: &Pace) -> Self {
+        Self { delays: Box::new(pace.retry.delays()), pace: pace.clone(), since: Instant::now(), silent: None, write: false }
     }
 
     /// Tries of a write, which may find the server busy for longer.
-    pub(crate) fn write(pace: Pace) -> Self {
+    pub(crate) fn write(pace: &Pace) -> Self {
         Self { write: true, ..Self::read(pace) }
     }
 
@@ -102,7 +83,8 @@ impl Tries {
             return false;
         }
         tracing::debug!(fault = %fault, delay_ms = delay.as_millis() as u64, "trying again");
-        tokio::time::sleep(delay).await;
+        let reason = format!("an answer of Azure; the last was: {fault}");
+        self.pace.waits.pause(delay, Awaited { reason: &reason, age: since.elapsed(), deadline: most }).await;
         true
     }
 }

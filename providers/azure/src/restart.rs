@@ -9,6 +9,7 @@ use crate::model::Readiness;
 use crate::operation;
 use crate::pace::Tries;
 use crate::transport::Answer;
+use azure2neon_core::patience::Awaited;
 
 const ACTION: &str = "Microsoft.DBforPostgreSQL/flexibleServers/restart/action";
 
@@ -17,14 +18,14 @@ impl AzureCloud {
         let id = self.id().await?;
         let call = Call::new(format!("restart the server {}", id.name), ACTION);
         let _turn = self.turn.lock().await;
-        let mut tries = Tries::write(self.arm.pace);
+        let mut tries = Tries::write(&self.arm.pace);
         loop {
             self.arm.ready(id, &call).await?;
             let due = self.waits_for_restart().await?;
             let request = self.arm.client.servers_client().restart(&id.subscription, &id.group, &id.name).send();
             let answer = async { Answer::from_crate(request.await?.into_raw_response()).await }.await;
             let fault = match answer {
-                Ok(accepted) => match operation::finish(&self.arm.transport, accepted, self.arm.pace).await {
+                Ok(accepted) => match operation::finish(&self.arm.transport, accepted, &self.arm.pace).await {
                     Ok(()) => break,
                     // It ended without effect because the server was busy; any other end is the caller's to judge.
                     Err(fault) if fault.is_busy() => fault,
@@ -49,7 +50,7 @@ impl AzureCloud {
     async fn watch_restart(&self, call: &Call, due: bool, fault: Fault) -> Result<()> {
         tracing::warn!(fault = %fault, "the answer to the restart is unknown; watching the server");
         let id = self.id().await?;
-        let pace = self.arm.pace;
+        let pace = &self.arm.pace;
         let since = Instant::now();
         let mut delays = pace.poll.delays();
         loop {
@@ -58,10 +59,12 @@ impl AzureCloud {
             if (due && ready && !self.waits_for_restart().await?) || (!due && !ready) {
                 return Ok(());
             }
-            if since.elapsed() > if ready { pace.restart_grace } else { pace.busy } {
+            let deadline = if ready { pace.restart_grace } else { pace.busy };
+            if since.elapsed() > deadline {
                 break;
             }
-            tokio::time::sleep(delays.next().unwrap_or(pace.poll.most)).await;
+            let awaited = Awaited { reason: "a sign of the restart, whose answer was lost", age: since.elapsed(), deadline };
+            pace.waits.pause(delays.next().unwrap_or(pace.poll.most), awaited).await;
         }
         let text = format!("could not {}: {fault}, and the server shows no sign of a restart", call.what);
         let kind = if fault.is_silence() { ErrorKind::Unreachable } else { ErrorKind::Cloud };

@@ -17,6 +17,7 @@ use crate::model::{Page, Readiness, Server};
 use crate::operation;
 use crate::pace::{Pace, Tries};
 use crate::transport::{Answer, Transport};
+use azure2neon_core::patience::Awaited;
 
 /// The API version of what is asked for without the crate; the crate's own is the same.
 const API_VERSION: &str = "2024-08-01";
@@ -36,7 +37,7 @@ pub(crate) type Attempt<T> = BoxFuture<'static, std::result::Result<T, Fault>>;
 impl Arm {
     /// Reads, again and again while nothing or a passing error comes back.
     pub(crate) async fn read<T>(&self, attempt: impl Fn() -> Attempt<T> + Send + Sync) -> std::result::Result<T, Fault> {
-        let mut tries = Tries::read(self.pace);
+        let mut tries = Tries::read(&self.pace);
         loop {
             match attempt().await {
                 Err(fault) if tries.again(&fault).await => {}
@@ -106,18 +107,18 @@ impl Arm {
                 let text = format!("could not {}: the server was still {state} after {most} s", call.what);
                 return Err(Error::new(ErrorKind::Timeout, text));
             }
-            tracing::debug!(state = server.state(), "waiting for the server to be ready");
-            tokio::time::sleep(delay).await;
+            let reason = format!("the Azure server, which is {}, to be ready", server.state());
+            self.pace.waits.pause(delay, Awaited { reason: &reason, age: since.elapsed(), deadline: self.pace.busy }).await;
         }
     }
 
     /// Writes something that may be sent twice, when the server is ready, and waits until it is done.
     pub(crate) async fn write(&self, id: &ResourceId, call: &Call, attempt: impl Fn() -> Attempt<Answer> + Send + Sync) -> Result<()> {
-        let mut tries = Tries::write(self.pace);
+        let mut tries = Tries::write(&self.pace);
         loop {
             self.ready(id, call).await?;
             let result = match attempt().await {
-                Ok(accepted) => operation::finish(&self.transport, accepted, self.pace).await,
+                Ok(accepted) => operation::finish(&self.transport, accepted, &self.pace).await,
                 Err(fault) => Err(fault),
             };
             match result {

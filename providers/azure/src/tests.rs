@@ -20,7 +20,9 @@ use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
-use crate::pace::{Growth, Pace};
+use azure2neon_core::patience::Growth;
+
+use crate::pace::Pace;
 use crate::{AzureCloud, Credential, Settings};
 
 const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
@@ -52,6 +54,7 @@ fn tls() -> (Tls, rustls::ClientConfig) {
 fn fast() -> Pace {
     let ms = Duration::from_millis;
     Pace {
+        waits: Default::default(),
         poll: Growth { first: ms(2), factor: 1.5, most: ms(10) },
         retry: Growth { first: ms(2), factor: 1.5, most: ms(10) },
         retry_after_most: ms(20),
@@ -85,6 +88,7 @@ async fn replay(scenarios: &[&str], change: impl FnOnce(&mut Settings)) -> (Repl
         server: "shop-prod".to_owned(),
         credential: Credential::Token(SecretString::from("fixture-token-0")),
         tls: client,
+        waits: Default::default(),
     };
     change(&mut settings);
     let cloud = AzureCloud::with_pace(settings, fast()).unwrap();

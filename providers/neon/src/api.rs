@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::fault::Fault;
 use crate::pace::{Pace, jitter};
+use azure2neon_core::patience::Awaited;
 
 /// What stays as it is in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
@@ -110,7 +111,8 @@ impl Api {
                 return Err(fault);
             }
             tracing::debug!(fault = %fault, delay_ms = delay.as_millis() as u64, "trying again");
-            tokio::time::sleep(delay).await;
+            let reason = format!("an answer of Neon; the last was: {fault}");
+            self.pace.waits.pause(delay, Awaited { reason: &reason, age: since.elapsed(), deadline: most }).await;
         }
     }
 

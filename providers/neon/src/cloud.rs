@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::model::{ConnectionUri, Databases, OneEndpoint, Reset, Roles};
 use crate::pace::Pace;
 use crate::{organisation, regions, uri};
+use azure2neon_core::patience::Waits;
 
 /// As whom to speak to Neon, and how to get there.
 pub struct Settings {
@@ -30,6 +31,8 @@ pub struct Settings {
     pub egress_override: Option<Vec<String>>,
     /// Whom to trust.
     pub tls: rustls::ClientConfig,
+    /// Who hears what is waited for.
+    pub waits: Waits,
 }
 
 /// Projects on Neon.
@@ -59,11 +62,12 @@ impl Kind {
 impl NeonCloud {
     /// Checks the settings; nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self> {
-        Self::with_pace(settings, Pace::default())
+        let pace = Pace { waits: settings.waits.clone(), ..Pace::default() };
+        Self::with_pace(settings, pace)
     }
 
     pub(crate) fn with_pace(settings: Settings, pace: Pace) -> Result<Self> {
-        let Settings { endpoint, api_key, org_id, egress_override, tls } = settings;
+        let Settings { endpoint, api_key, org_id, egress_override, tls, .. } = settings;
         let configuration = |text: String| Error::new(ErrorKind::Configuration, text);
         if !matches!(endpoint.scheme(), "https" | "http") || !endpoint.has_host() || endpoint.query().is_some() {
             return Err(configuration(format!("`{endpoint}` can't be the address of Neon's API")));

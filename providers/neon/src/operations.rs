@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use crate::api::{Api, Request};
 use crate::fault::Fault;
 use crate::model::{OneOperation, Operation, Operations};
+use azure2neon_core::patience::Awaited;
 
 impl Api {
     /// Waits until all operations of the project have succeeded.
@@ -52,7 +53,8 @@ impl Api {
                     _ => Fault::Deadline { action: operation.action, most: self.pace.operation },
                 });
             }
-            tokio::time::sleep(delay).await;
+            let reason = format!("Neon to complete {}", operation.action);
+            self.pace.waits.pause(delay, Awaited { reason: &reason, age: since.elapsed(), deadline: self.pace.operation }).await;
             let request = Request::get(&["projects", project, "operations", &operation.id]);
             match self.send::<OneOperation>(request).await {
                 Ok(answer) => operation = answer.operation,

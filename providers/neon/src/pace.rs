@@ -2,33 +2,13 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use azure2neon_core::patience::{Growth, Waits};
 
-/// A delay that grows from `first` by `factor` up to `most`.
-#[derive(Clone, Copy)]
-pub(crate) struct Growth {
-    pub(crate) first: Duration,
-    pub(crate) factor: f32,
-    pub(crate) most: Duration,
-}
-
-impl Growth {
-    /// The delays, without end.
-    pub(crate) fn delays(self) -> impl Iterator<Item = Duration> + Send {
-        let most = self.most;
-        ExponentialBuilder::new()
-            .with_min_delay(self.first)
-            .with_factor(self.factor)
-            .with_max_delay(most)
-            .without_max_times()
-            .build()
-            .chain(std::iter::repeat(most))
-    }
-}
-
-/// All durations of this crate; tests shrink them.
-#[derive(Clone, Copy)]
+/// All durations of this crate, which tests shrink, and who hears of waits.
+#[derive(Clone)]
 pub(crate) struct Pace {
+    /// Who hears of waits.
+    pub(crate) waits: Waits,
     /// Between two looks at an operation.
     pub(crate) poll: Growth,
     /// Between two tries of a request, before jitter.
@@ -49,6 +29,7 @@ impl Default for Pace {
     fn default() -> Self {
         let ms = Duration::from_millis;
         Self {
+            waits: Waits::default(),
             poll: Growth { first: ms(200), factor: 1.5, most: ms(5_000) },
             retry: Growth { first: ms(200), factor: 1.8, most: ms(5_000) },
             retry_after_most: Duration::from_secs(60),

@@ -15,12 +15,15 @@ use azure2neon_core::cloud::{ProjectSpec, TargetCloud, TargetDatabase, TargetPro
 use replay::{Plain, Replay};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::pace::{Growth, Pace};
+use azure2neon_core::patience::Growth;
+
+use crate::pace::Pace;
 use crate::{NeonCloud, Settings};
 
 fn fast() -> Pace {
     let ms = Duration::from_millis;
     Pace {
+        waits: Default::default(),
         poll: Growth { first: ms(2), factor: 1.5, most: ms(10) },
         retry: Growth { first: ms(2), factor: 1.5, most: ms(10) },
         retry_after_most: ms(20),
@@ -41,6 +44,7 @@ fn settings(origin: &str) -> Settings {
         org_id: None,
         egress_override: None,
         tls,
+        waits: Default::default(),
     }
 }
 

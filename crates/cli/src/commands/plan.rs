@@ -17,7 +17,7 @@ pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
     let plan = match begun {
         Some(plan) => plan,
         None => {
-            let (clouds, access) = config.connect(&super::environment)?;
+            let (clouds, access) = config.connect(&super::environment, &crate::render::events(global.output))?;
             new_plan(config, &clouds, &access).await?
         }
     };

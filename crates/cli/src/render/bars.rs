@@ -1,13 +1,16 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use azure2neon_core::event::{Event, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::lines::line;
+use crate::terminal;
 
 /// Lines above, and below them one that shows what is being done now.
 pub struct Bars {
     live: ProgressBar,
+    shown: AtomicBool,
 }
 
 impl Bars {
@@ -16,7 +19,24 @@ impl Bars {
         if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}") {
             live.set_style(style);
         }
-        Self { live }
+        Self { live, shown: AtomicBool::new(false) }
+    }
+
+    /// Shows the text in the live line.
+    fn show(&self, text: String) {
+        if !self.shown.swap(true, Ordering::Relaxed) {
+            self.live.reset();
+            self.live.enable_steady_tick(Duration::from_millis(100));
+        }
+        self.live.set_message(text);
+    }
+
+    /// Takes the live line away.
+    fn clear(&self) {
+        if self.shown.swap(false, Ordering::Relaxed) {
+            self.live.disable_steady_tick();
+            self.live.finish_and_clear();
+        }
     }
 }
 
@@ -25,23 +45,17 @@ impl Observer for Bars {
         let Some(text) = line(event) else { return };
         match event {
             Event::StepStarted { step, what } => {
-                self.live.reset();
-                self.live.enable_steady_tick(Duration::from_millis(100));
-                self.live.set_message(format!("{step}: {what}"));
+                self.clear();
+                self.show(format!("{step}: {what}"));
             }
-            Event::Progress { step, .. } | Event::Waiting { step, .. } => self.live.set_message(format!("{step}: {}", text.trim())),
-            Event::Lag { .. } => self.live.set_message(text.trim().to_owned()),
-            Event::StepDone { .. } | Event::StepFailed { .. } | Event::Undone { .. } => {
-                self.live.disable_steady_tick();
-                self.live.println(text);
-                self.live.finish_and_clear();
+            Event::Progress { step, .. } | Event::Waiting { step, .. } => self.show(format!("{step}: {}", text.trim())),
+            Event::Lag { .. } => self.show(text.trim().to_owned()),
+            Event::Notice { .. } | Event::Finding(_) if self.shown.load(Ordering::Relaxed) => {
+                self.live.println(terminal::wrapped_for_stderr(&text));
             }
             _ => {
-                if self.live.is_finished() {
-                    crate::terminal::err(&text);
-                } else {
-                    self.live.println(text);
-                }
+                self.clear();
+                terminal::err(&text);
             }
         }
     }

@@ -40,6 +40,7 @@ async fn bad_settings_are_refused_at_once() {
             server: server.to_owned(),
             credential: Credential::Token(SecretString::from("t")),
             tls: client.clone(),
+            waits: Default::default(),
         })
         .map(|_| ())
         .map_err(|error| error.kind())
