@@ -111,6 +111,8 @@ pub struct TargetProject {
     pub branch: String,
     /// Id of its read-write endpoint.
     pub endpoint: String,
+    /// When it was created, if the cloud says so.
+    pub created: Option<jiff::Timestamp>,
 }
 
 /// What a new project shall be like.

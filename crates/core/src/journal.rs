@@ -74,7 +74,7 @@ pub struct RunFolder {
 struct Journal {
     file: File,
     states: HashMap<String, State>,
-    touched: HashMap<String, bool>,
+    touched: HashMap<String, jiff::Timestamp>,
 }
 
 const PLAN: &str = "plan.json";
@@ -153,7 +153,12 @@ impl RunFolder {
 
     /// Whether this run began to change something in this step and has not undone it.
     pub fn touched(&self, step: &str) -> bool {
-        self.lock().is_ok_and(|journal| journal.touched.get(step).copied().unwrap_or(false))
+        self.touched_since(step).is_some()
+    }
+
+    /// Since when.
+    pub fn touched_since(&self, step: &str) -> Option<jiff::Timestamp> {
+        self.lock().ok()?.touched.get(step).copied()
     }
 
     /// The named output of a step that is done.
@@ -210,7 +215,7 @@ pub fn read_entries(folder: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-type States = (HashMap<String, State>, HashMap<String, bool>);
+type States = (HashMap<String, State>, HashMap<String, jiff::Timestamp>);
 
 fn read_states(folder: &Path) -> Result<States> {
     let path = folder.join(JOURNAL);
@@ -231,18 +236,18 @@ fn read_states(folder: &Path) -> Result<States> {
     Ok((states, touched))
 }
 
-fn apply(states: &mut HashMap<String, State>, touched: &mut HashMap<String, bool>, entry: &Entry) {
+fn apply(states: &mut HashMap<String, State>, touched: &mut HashMap<String, jiff::Timestamp>, entry: &Entry) {
     let step = entry.step.clone();
     match &entry.what {
         What::Started => {
-            touched.insert(step.clone(), true);
+            touched.entry(step.clone()).or_insert(entry.at);
             states.insert(step, State::Started);
         }
         What::Done { milliseconds, already, output } => {
             states.insert(step, State::Done { milliseconds: *milliseconds, already: *already, output: output.clone() });
         }
         What::Undone => {
-            touched.insert(step.clone(), false);
+            touched.remove(&step);
             states.insert(step, State::Pending);
         }
         What::Reset => {

@@ -59,14 +59,42 @@ impl Default for Waits {
     }
 }
 
+/// `Retry-After` as both clouds send it: seconds, or a date.
+pub fn retry_after(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Duration::try_from(date.duration_since(crate::clock::now())).unwrap_or_default())
+}
+
+/// An error with its causes in one line: an HTTP client says the reason ("connection refused") only in them.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_up_to_the_longest() {
+    fn delays_grow_up_to_the_longest_and_dates_are_read() {
         let ms = Duration::from_millis;
         let growth = Growth { first: ms(100), factor: 2.0, most: ms(300) };
+        assert_eq!(retry_after(" 7 "), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Sat, 01 Jan 2000 00:00:00 GMT"), Some(Duration::ZERO));
+        assert!(retry_after("Fri, 01 Jan 2100 00:00:00 GMT").is_some_and(|delay| delay.as_secs() > 1_000_000));
+        assert_eq!(retry_after("soon"), None);
         assert_eq!(growth.delays().take(4).collect::<Vec<_>>(), [ms(100), ms(200), ms(300), ms(300)]);
     }
 }

@@ -191,6 +191,7 @@ fn what_can_not_work_is_refused_before_anything_is_done() {
         major: 17,
         branch: "b".into(),
         endpoint: "e".into(),
+        created: None,
     };
     let mut existing = survey(vec![]);
     existing.existing = Some(project);

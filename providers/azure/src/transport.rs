@@ -3,6 +3,7 @@
 //! The crate itself only ever holds a placeholder, because it prints tokens to the log and would send them to whatever
 //! host a `nextLink` names.
 
+use azure2neon_core::patience;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,14 +60,9 @@ impl Answer {
     }
 }
 
-/// `Retry-After` in seconds or as a date.
+/// The header `Retry-After`.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc2822).ok()?;
-    Some(Duration::try_from(date - OffsetDateTime::now_utc()).unwrap_or_default())
+    patience::retry_after(headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?)
 }
 
 struct Token {
@@ -143,14 +139,14 @@ impl Transport {
 
     fn silence(&self, error: reqwest::Error) -> Fault {
         if error.is_connect() || error.is_builder() {
-            Fault::NotSent { host: self.host.clone(), cause: chain(error.without_url()) }
+            Fault::NotSent { host: self.host.clone(), cause: patience::with_causes(&error.without_url()) }
         } else {
             self.lost(error)
         }
     }
 
     fn lost(&self, error: reqwest::Error) -> Fault {
-        Fault::Lost { host: self.host.clone(), cause: chain(error.without_url()) }
+        Fault::Lost { host: self.host.clone(), cause: patience::with_causes(&error.without_url()) }
     }
 
     /// The token as a header, and its generation; a new one if the one of generation `refused` is still held.
@@ -180,20 +176,6 @@ impl Transport {
         header.set_sensitive(true);
         Ok((header, token.generation))
     }
-}
-
-/// An error with its causes: reqwest says the reason ("connection refused") only in them.
-fn chain(error: reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(&error);
-    while let Some(cause) = next {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[async_trait]

@@ -7,14 +7,12 @@ use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::fault::Fault;
 use crate::pace::{Pace, jitter};
-use azure2neon_core::patience::Awaited;
+use azure2neon_core::patience::{self, Awaited};
 
 /// What stays as it is in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
@@ -120,7 +118,7 @@ impl Api {
         let host = || self.base.host_str().unwrap_or_default().to_owned();
         let silence = |error: reqwest::Error| {
             let sent = !error.is_connect();
-            let cause = chain(error.without_url());
+            let cause = patience::with_causes(&error.without_url());
             if sent { Fault::Lost { host: host(), cause } } else { Fault::NotSent { host: host(), cause } }
         };
         let mut call = self.http.request(request.method.clone(), url.clone()).header(AUTHORIZATION, self.bearer.clone());
@@ -146,28 +144,9 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(body).map_err(|error| Fault::Malformed(format!("{:?} error at column {}", error.classify(), error.column())))
 }
 
-/// `Retry-After` in seconds or as a date.
+/// The header `Retry-After`.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = OffsetDateTime::parse(text, &Rfc2822).ok()?;
-    Some(Duration::try_from(date - OffsetDateTime::now_utc()).unwrap_or_default())
-}
-
-/// An error with its causes: reqwest says the reason ("connection refused") only in them.
-fn chain(error: reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(&error);
-    while let Some(cause) = next {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        next = cause.source();
-    }
-    text
+    patience::retry_after(headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?)
 }
 
 #[cfg(test)]

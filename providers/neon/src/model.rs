@@ -46,6 +46,7 @@ pub(crate) struct Project {
     pub(crate) region_id: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) pg_version: u32,
+    pub(crate) created_at: Option<String>,
 }
 
 #[derive(Deserialize)]

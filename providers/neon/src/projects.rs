@@ -162,8 +162,9 @@ impl NeonCloud {
                 })?
             }
         };
-        let Project { id, name, region_id: region, pg_version: major } = project;
-        Ok(TargetProject { id, name, region, major, branch, endpoint })
+        let Project { id, name, region_id: region, pg_version: major, created_at } = project;
+        let created = created_at.and_then(|text| text.parse().ok());
+        Ok(TargetProject { id, name, region, major, branch, endpoint, created })
     }
 
     async fn default_branch(&self, project: &str) -> std::result::Result<String, Fault> {

@@ -64,6 +64,7 @@ fn shop() -> TargetProject {
         major: 16,
         branch: "br-calm-sun-a1b2c3d4".to_owned(),
         endpoint: "ep-still-moon-a9b8c7d6".to_owned(),
+        created: "2026-10-05T10:11:12Z".parse().ok(),
     }
 }
 

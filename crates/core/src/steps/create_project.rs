@@ -33,7 +33,7 @@ impl Operation for CreateProject {
     async fn observe(&self, cx: &Context) -> Result<Observed> {
         match cx.clouds.target.find(&self.spec.name).await? {
             None => Ok(Observed::Absent),
-            Some(project) if cx.folder.touched("create-project") => Ok(Observed::Present(output(&project)?)),
+            Some(project) if is_ours(cx, &project)? => Ok(Observed::Present(output(&project)?)),
             Some(project) => Err(name_is_taken(&project)),
         }
     }
@@ -43,19 +43,43 @@ impl Operation for CreateProject {
     }
 
     async fn undo(&self, cx: &Context) -> Result<()> {
-        if let Some(project) = cx.clouds.target.find(&self.spec.name).await? {
+        if let Some(project) = self.ours(cx).await? {
             cx.clouds.target.delete(&project).await?;
         }
         Ok(())
     }
 
     async fn left_over(&self, cx: &Context) -> Result<Option<String>> {
-        Ok(cx.clouds.target.find(&self.spec.name).await?.map(|project| format!("Neon project {} ({})", project.name, project.id)))
+        Ok(self.ours(cx).await?.map(|project| format!("Neon project {} ({})", project.name, project.id)))
     }
 
     fn note(&self, output: &Value) -> String {
         output.get("id").and_then(Value::as_str).unwrap_or_default().to_owned()
     }
+}
+
+impl CreateProject {
+    async fn ours(&self, cx: &Context) -> Result<Option<TargetProject>> {
+        match cx.clouds.target.find(&self.spec.name).await? {
+            Some(project) if is_ours(cx, &project)? => Ok(Some(project)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// How far Neon's clock and ours may be apart.
+const CLOCK_SKEW: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Whether this run made the project: it is the one in the journal, or, where an answer was lost, one of the planned name that
+/// came into being after this run set out to create it. Names are not unique, and another's project must not be deleted.
+fn is_ours(cx: &Context, project: &TargetProject) -> Result<bool> {
+    if let Some(made) = cx.done::<TargetProject>("create-project")? {
+        return Ok(made.id == project.id);
+    }
+    Ok(match (cx.folder.touched_since("create-project"), project.created) {
+        (Some(since), Some(created)) => created >= since - CLOCK_SKEW,
+        (since, _) => since.is_some(),
+    })
 }
 
 /// The error for a name that somebody else's project has.

@@ -1,0 +1,140 @@
+//! One of the application's sessions.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::Client;
+
+use super::report::Shared;
+use super::transaction::transaction;
+use super::{Connect, Connected};
+
+/// How long to wait before asking the connector again after it could not connect; short, because it bounds how exact an outage is measured.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(2);
+/// The same after a server that does answer refused to write. Longer, because each attempt costs that server a process.
+const REFUSED_PAUSE: Duration = Duration::from_millis(5);
+/// After this long without an answer a connection counts as lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How one attempt at a transaction ended.
+pub(super) enum Attempt {
+    Acknowledged,
+    /// The transaction is rolled back, and the connection is as good as before.
+    RolledBack(String),
+    /// The server doesn't take this write, or the connection is lost; the transaction surely didn't commit.
+    Refused(String),
+    /// COMMIT was sent and nobody knows what became of it.
+    Unknown(String),
+}
+
+pub(super) struct Session {
+    pub(super) writer: i32,
+    /// The sequence number of the last attempt. Each attempt takes a new one, whatever becomes of it.
+    pub(super) seq: i64,
+    pub(super) dice: fastrand::Rng,
+    pub(super) shared: Arc<Shared>,
+    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) pause_between: Duration,
+}
+
+impl Session {
+    pub(super) async fn run<C: Connect>(mut self, connect: Arc<C>) {
+        while !self.stopped() {
+            let connecting = tokio::select! {
+                connecting = timeout(PATIENCE, connect.connect()) => connecting,
+                _ = self.stopping.changed() => continue,
+            };
+            match connecting {
+                Ok(Ok(connection)) => {
+                    self.write_through(&connection).await;
+                    self.rest(REFUSED_PAUSE).await;
+                }
+                Ok(Err(error)) => {
+                    self.failed("connect", &describe(error.as_ref()));
+                    self.rest(RECONNECT_PAUSE).await;
+                }
+                Err(_) => self.failed("connect", "no answer"),
+            }
+        }
+    }
+
+    /// Writes until the connection is lost, the server refuses, or the writer is stopped.
+    pub(super) async fn write_through(&mut self, connection: &Connected) {
+        while !self.stopped() {
+            self.seq += 1;
+            let entry = (self.writer, self.seq);
+            match self.attempt(&connection.client).await {
+                Attempt::Acknowledged => self.shared.log().acknowledge(entry, &connection.server),
+                Attempt::RolledBack(why) => self.failed("write", &why),
+                Attempt::Refused(why) => return self.failed("write", &why),
+                Attempt::Unknown(why) => {
+                    self.shared.log().unknown.push(entry);
+                    return self.failed("commit", &why);
+                }
+            }
+            self.rest(self.pause_between).await;
+        }
+    }
+
+    /// One transaction in two round trips, so that a far server slows the application down as little as possible.
+    pub(super) async fn attempt(&mut self, client: &Client) -> Attempt {
+        let body = transaction(self.writer, self.seq, self.seq - self.shared.first_seq, &mut self.dice);
+        match timeout(PATIENCE, client.batch_execute(&body)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if is_only_this_transaction(&error) => {
+                return match timeout(PATIENCE, client.batch_execute("ROLLBACK")).await {
+                    Ok(Ok(())) => Attempt::RolledBack(describe(&error)),
+                    _ => Attempt::Refused(describe(&error)),
+                };
+            }
+            Ok(Err(error)) => return Attempt::Refused(describe(&error)),
+            Err(_) => return Attempt::Refused("no answer".to_owned()),
+        }
+        match timeout(PATIENCE, client.batch_execute("COMMIT")).await {
+            Ok(Ok(())) => Attempt::Acknowledged,
+            // The server says itself that it didn't commit. A FATAL, like "terminating connection", says no such thing: it may arrive in place
+            // of the answer to a commit that was made.
+            Ok(Err(error)) if is_only_this_transaction(&error) => Attempt::RolledBack(describe(&error)),
+            Ok(Err(error)) => Attempt::Unknown(describe(&error)),
+            Err(_) => Attempt::Unknown("no answer".to_owned()),
+        }
+    }
+
+    pub(super) fn failed(&self, doing: &str, why: &str) {
+        self.shared.log().count(format!("{doing}: {why}"));
+    }
+
+    pub(super) fn stopped(&self) -> bool {
+        // A dropped writer can't be stopped by anyone any more, so it stops by itself.
+        *self.stopping.borrow() || self.stopping.has_changed().is_err()
+    }
+
+    pub(super) async fn rest(&mut self, pause: Duration) {
+        tokio::select! {
+            () = sleep(pause) => {}
+            _ = self.stopping.changed() => {}
+        }
+    }
+}
+
+/// Whether an error concerns one transaction and not the server: a broken constraint, a deadlock, a serialization failure.
+pub(super) fn is_only_this_transaction(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|state| matches!(state.code().get(..2), Some("23" | "40")))
+}
+
+/// What an error says, with the SQLSTATE in front or the deepest cause at the end; it is used as a key, so it holds no values.
+pub(super) fn describe(error: &(dyn StdError + 'static)) -> String {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if let Some(refusal) = current.downcast_ref::<tokio_postgres::error::DbError>() {
+            return format!("{} {}", refusal.code().code(), refusal.message());
+        }
+        cause = current.source();
+        if cause.is_none() {
+            return current.to_string();
+        }
+    }
+    error.to_string()
+}
