@@ -60,3 +60,17 @@ pub fn report(error: &Error, json: bool) -> ExitCode {
     }
     ExitCode::from(code)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_lists_every_exit_code() {
+        let readme = include_str!("../../../README.md");
+        for number in (1..=16).chain([130]) {
+            assert!(readme.contains(&format!("\n| {number} | ")), "{number} is not in the README");
+        }
+        assert_eq!(code(ErrorKind::Tool), 16, "a new kind needs a line in the README and here");
+    }
+}

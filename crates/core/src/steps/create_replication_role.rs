@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use azure2neon_postgres::roles;
+use azure2neon_postgres::{Ident, roles};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -46,7 +46,15 @@ impl Operation for CreateReplicationRole {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let password = roles::generate_password()?;
-        roles::create_replication_role(&cx.source().await?, &self.role, &password, &mark(cx)).await?;
+        roles::create_replication_role(&cx.source().await?, &self.role, &password, &mark(cx)).await.map_err(|error| {
+            let error = Error::from(error);
+            if error.kind() != ErrorKind::Permission {
+                return error;
+            }
+            // On PostgreSQL 16 and later only who has REPLICATION may give it; Azure lets its administrator take it.
+            let user = Ident::new(cx.plan.source.user.as_str());
+            error.hint(format!("on the source, as its administrator: alter role {user} replication; then run the same command again"))
+        })?;
         cx.remember_replication_password(password).await;
         Ok(Value::Null)
     }
