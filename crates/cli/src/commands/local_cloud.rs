@@ -27,9 +27,8 @@ pub fn options(arguments: &CloudArguments, settings: PathBuf, database: String, 
 
 /// The error of the local clouds as one of ours.
 pub fn failed(error: azure2neon_local_cloud::Error) -> Error {
-    Error::new(ErrorKind::Tool, "the local clouds failed")
-        .because(error)
-        .hint("scripts/setup brings the PostgreSQL servers that are missing; --postgres names another folder with them")
+    // Its own words say what to do where something can be done.
+    Error::new(ErrorKind::Tool, "the local clouds failed").because(error)
 }
 
 /// `local-cloud up`: starts both clouds and stays until stopped.
