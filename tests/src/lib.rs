@@ -208,6 +208,14 @@ impl Rig {
         self.cloud.projects()
     }
 
+    /// Deletes a Neon project through the API, as somebody would in the console.
+    pub async fn delete_project(&self, id: &str) {
+        let endpoints = self.endpoints();
+        let url = format!("{}/projects/{id}", endpoints["neon"]["http"].as_str().unwrap());
+        let answer = reqwest::Client::new().delete(url).bearer_auth(endpoints["neon"]["key"].as_str().unwrap()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
     /// Stops both clouds.
     pub async fn stop(self) {
         self.cloud.stop().await.unwrap();

@@ -22,6 +22,20 @@ async fn abort_leaves_both_sides_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn abort_cleans_up_the_source_though_somebody_deleted_the_project() {
+    let rig = Rig::small(|_| {}).await;
+    let before = rig.source_state().await;
+    let outcome = rig.run(&["migrate", "--yes", "--output", "json"]).await.expect_success();
+    let created = outcome.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let created = created.filter(|event| event["event"] == "step-done" && event["step"] == "create-project").last().unwrap();
+    rig.delete_project(created["note"].as_str().unwrap()).await;
+
+    rig.run(&["abort", "--yes"]).await.expect_success();
+    rig.expect_source_unchanged(&before, "afterwards").await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pause_that_grows_too_long_reopens_the_source() {
     let rig = Rig::small(|_| {}).await;
     rig.run(&["migrate", "--yes"]).await.expect_success();

@@ -107,6 +107,14 @@ impl Context {
         Ok(self.target_endpoint().await?.connect().await?)
     }
 
+    /// The same, or none if the project is gone: somebody who deleted it by hand must still be able to clean up the source.
+    pub async fn target_unless_gone(&self) -> Result<Option<Session>> {
+        match self.clouds.target.find(&self.plan.target.project).await? {
+            Some(_) => self.target().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// The source's database as the replication role. Its password lives in this process only: when an earlier process
     /// took it to its grave, a new one is set. So this is not for when the subscription, which holds the old one, is there.
     pub async fn replication_endpoint(&self) -> Result<Endpoint> {

@@ -104,13 +104,17 @@ impl Operation for SetReplicaIdentity {
 
     async fn undo(&self, cx: &Context) -> Result<()> {
         self.set(&cx.source().await?, |change| &change.from).await?;
-        let on_target = Self { changes: self.on_target() };
-        on_target.set(&cx.target().await?, |change| &change.from).await
+        match cx.target_unless_gone().await? {
+            Some(target) => Self { changes: self.on_target() }.set(&target, |change| &change.from).await,
+            None => Ok(()),
+        }
     }
 
     async fn left_over(&self, cx: &Context) -> Result<Option<String>> {
-        let left = differing(&cx.source().await?, &self.changes, |change| &change.from).await?.len()
-            + differing(&cx.target().await?, &self.on_target(), |change| &change.from).await?.len();
+        let mut left = differing(&cx.source().await?, &self.changes, |change| &change.from).await?.len();
+        if let Some(target) = cx.target_unless_gone().await? {
+            left += differing(&target, &self.on_target(), |change| &change.from).await?.len();
+        }
         Ok((left > 0).then(|| format!("the replica identity of {left} tables")))
     }
 }

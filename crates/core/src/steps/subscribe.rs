@@ -80,8 +80,10 @@ impl Operation for Subscribe {
     }
 
     async fn undo(&self, cx: &Context) -> Result<()> {
-        let target = cx.target().await?;
-        subscription::drop_subscription(&target, &self.name).await?;
+        let target = cx.target_unless_gone().await?;
+        if let Some(target) = &target {
+            subscription::drop_subscription(target, &self.name).await?;
+        }
         let source = cx.source().await?;
         let left = self.slots(cx, &source).await?;
         if !left.is_empty() {
@@ -91,18 +93,21 @@ impl Operation for Subscribe {
                 replication::drop_slot(&owner, &slot).await?;
             }
         }
-        target.batch_execute(&format!("drop schema if exists {} cascade", Ident::new(&self.name))).await?;
+        if let Some(target) = &target {
+            target.batch_execute(&format!("drop schema if exists {} cascade", Ident::new(&self.name))).await?;
+        }
         Ok(())
     }
 
     async fn left_over(&self, cx: &Context) -> Result<Option<String>> {
-        let target = cx.target().await?;
         let mut left = Vec::new();
-        if subscription::subscription(&target, &self.name).await?.is_some() {
-            left.push(format!("subscription {}", self.name));
-        }
-        if schema_exists(&target, &self.name).await? {
-            left.push(format!("schema {} on the target", self.name));
+        if let Some(target) = cx.target_unless_gone().await? {
+            if subscription::subscription(&target, &self.name).await?.is_some() {
+                left.push(format!("subscription {}", self.name));
+            }
+            if schema_exists(&target, &self.name).await? {
+                left.push(format!("schema {} on the target", self.name));
+            }
         }
         left.extend(self.slots(cx, &cx.source().await?).await?.into_iter().map(|slot| format!("replication slot {slot}")));
         Ok((!left.is_empty()).then(|| left.join(", ")))
