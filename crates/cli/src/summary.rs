@@ -8,7 +8,6 @@ use azure2neon_core::engine::Engine;
 use azure2neon_core::journal::{State, What, read_entries};
 use azure2neon_core::residue::{self, Look};
 use azure2neon_core::{Error, ErrorKind, Result, units};
-use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use crate::args::Global;
@@ -91,8 +90,8 @@ impl Summary {
             out(&format!("  {:<28} {time:>11}  {}", step.step, step.note));
         }
         out(&bold("Tables"));
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(["  table", "rows", "count and digest"]);
+        // The name comes last: it may be longer than the terminal is wide.
+        out(&faint("          rows  count and digest"));
         for verdict in &self.comparison.tables {
             let word = match verdict.verdict {
                 Verdict::Equal => "equal",
@@ -100,12 +99,8 @@ impl Summary {
                 Verdict::Different => "DIFFERENT",
                 Verdict::Missing => "MISSING",
             };
-            table.add_row([format!("  {}", verdict.table), verdict.source_rows.to_string(), word.to_owned()]);
+            out(&format!("  {:>12}  {word:<9}  {}", verdict.source_rows, verdict.table));
         }
-        if let Some(column) = table.column_mut(1) {
-            column.set_cell_alignment(comfy_table::CellAlignment::Right);
-        }
-        out(&table.trim_fmt());
         out(&format!(
             "  {} tables moved, {} rows, {}; {} equal by count and digest",
             self.comparison.tables.len(),

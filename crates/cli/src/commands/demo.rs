@@ -162,9 +162,10 @@ async fn check_sequences(source: &Session, target: &Session) -> Result<Check> {
         })
         .map(|(before, _)| before.name.to_string())
         .collect();
+    let named = if behind.is_empty() { String::new() } else { format!("; not {}", behind.join(", ")) };
     Ok(Check {
         ok: behind.is_empty() && !before.is_empty(),
-        text: format!("{} of {} sequences are at or past the source's {}", before.len() - behind.len(), before.len(), behind.join(", ")),
+        text: format!("{} of {} sequences are at or past the source's{named}", before.len() - behind.len(), before.len()),
     })
 }
 
