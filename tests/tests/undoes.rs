@@ -26,8 +26,8 @@ async fn abort_cleans_up_the_source_though_somebody_deleted_the_project() {
     let rig = Rig::small(|_| {}).await;
     let before = rig.source_state().await;
     let outcome = rig.run(&["migrate", "--yes", "--output", "json"]).await.expect_success();
-    let created = outcome.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let created = created.filter(|event| event["event"] == "step-done" && event["step"] == "create-project").last().unwrap();
+    let mut events = outcome.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let created = events.find(|event| event["event"] == "step-done" && event["step"] == "create-project").unwrap();
     rig.delete_project(created["note"].as_str().unwrap()).await;
 
     rig.run(&["abort", "--yes"]).await.expect_success();
