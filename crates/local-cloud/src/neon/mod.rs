@@ -165,7 +165,10 @@ impl Neon {
     /// Stops every compute.
     pub(crate) async fn stop(&self) -> Result<()> {
         let stops = self.projects().into_iter().map(|project| async move {
-            match project.compute.lock().await.take() {
+            let mut compute = project.compute.lock().await;
+            // Its creation may only be about to begin: a server made after this would stay.
+            project.state().deleted = true;
+            match compute.take() {
                 Some(server) => server.stop().await,
                 None => Ok(()),
             }
