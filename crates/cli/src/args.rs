@@ -209,8 +209,8 @@ pub struct DemoArguments {
     pub writers: usize,
 }
 
-/// `500ms`, `30s`, `5m`.
-fn duration(text: &str) -> Result<Duration, String> {
+/// `500ms`, `30s`, `5m`; also in the configuration file.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let number: f64 = number.parse().map_err(|_| format!("{text:?} is not a time such as 500ms, 30s or 5m"))?;
@@ -221,11 +221,6 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(format!("{text:?} needs a unit: ms, s or m")),
     };
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
-/// A duration as the configuration file writes it.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    duration(text)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use azure2neon_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use url::Url;
 
-use crate::args::{Global, parse_duration};
+use crate::args::{self, Global};
 use crate::secrets::{Environment, Secret};
 
 /// The longest that writes are refused before the source is reopened, unless configured.
@@ -141,7 +141,7 @@ impl Config {
         let max_pause = match (over.max_pause, &file.cut_over.max_pause) {
             (Some(limit), _) => limit,
             (None, Some(text)) => {
-                parse_duration(text).map_err(|why| Error::new(ErrorKind::Configuration, format!("max_pause under [cut_over]: {why}")))?
+                args::duration(text).map_err(|why| Error::new(ErrorKind::Configuration, format!("max_pause under [cut_over]: {why}")))?
             }
             (None, None) => MAX_PAUSE,
         };

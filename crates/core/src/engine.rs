@@ -12,7 +12,6 @@ use crate::event::Event;
 use crate::journal::{State, What};
 use crate::operation::Observed;
 use crate::plan::{Stage, Step};
-use crate::steps::pause_exceeded;
 
 /// The journal's key for the run as a whole.
 const RUN: &str = "";
@@ -268,4 +267,13 @@ fn describe(observed: &Observed) -> String {
         Observed::Partial(what) => what.clone(),
         _ => "it is not there".into(),
     }
+}
+
+/// The error for a source that was reopened because the pause grew too long.
+fn pause_exceeded(limit: Duration, during: &str) -> Error {
+    Error::new(
+        ErrorKind::PauseExceeded,
+        format!("the cut-over was not proven within --max-pause {} ms ({during} took too long); the source takes writes again and nothing was handed over", limit.as_millis()),
+    )
+    .hint("try again at a quieter hour with `azure2neon cut-over`, or allow a longer --max-pause")
 }

@@ -215,6 +215,11 @@ pub fn read_entries(folder: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
+/// What the journal in this folder says of each step, without taking its lock.
+pub fn read_step_states(folder: &Path) -> Result<HashMap<String, State>> {
+    Ok(replay(&read_entries(folder)?).0)
+}
+
 type States = (HashMap<String, State>, HashMap<String, jiff::Timestamp>);
 
 fn read_states(folder: &Path) -> Result<States> {
@@ -228,12 +233,16 @@ fn read_states(folder: &Path) -> Result<States> {
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         write_private(&path, &text[..whole])?;
     }
+    Ok(replay(&entries))
+}
+
+fn replay(entries: &[Entry]) -> States {
     let mut states = HashMap::new();
     let mut touched = HashMap::new();
-    for entry in &entries {
+    for entry in entries {
         apply(&mut states, &mut touched, entry);
     }
-    Ok((states, touched))
+    (states, touched)
 }
 
 fn apply(states: &mut HashMap<String, State>, touched: &mut HashMap<String, jiff::Timestamp>, entry: &Entry) {

@@ -1,7 +1,7 @@
 //! Decides what to do. A pure function from what was observed and configured to a plan.
 
-use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table, TableKind};
-use azure2neon_postgres::{Inventory, QualifiedName};
+use azure2neon_postgres::Inventory;
+use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 
 use crate::cloud::{InboundRule, ProjectSpec, TargetDatabase};
 use crate::error::{Error, ErrorKind, Result};
@@ -24,7 +24,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     refuse_impossible(survey)?;
     let target = target(survey, settings)?;
     let mark = format!("{MARK_PREFIX}{run}");
-    let published = published(&survey.inventory);
+    let published = survey.inventory.publishable();
     let identities = replica_identities(&survey.inventory);
     let stored: Vec<&Table> = survey.inventory.tables.iter().filter(|table| table.has_storage()).collect();
     let unlogged = stored.iter().filter(|table| table.persistence == Persistence::Unlogged).count();
@@ -236,20 +236,6 @@ fn parameter_changes(survey: &Survey) -> Vec<ParameterChange> {
             };
             Some(ParameterChange { name: parameter.name.clone(), from: parameter.value.clone(), to, dynamic: parameter.dynamic })
         })
-        .collect()
-}
-
-/// Ordinary tables and the roots of partitioned ones, whose leaves follow by themselves.
-fn published(inventory: &Inventory) -> Vec<QualifiedName> {
-    inventory
-        .tables
-        .iter()
-        .filter(|table| match table.kind {
-            TableKind::Ordinary => table.persistence == Persistence::Permanent,
-            TableKind::Partitioned => table.parent.is_none(),
-            TableKind::Partition => false,
-        })
-        .map(|table| table.name.clone())
         .collect()
 }
 

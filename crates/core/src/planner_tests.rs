@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use azure2neon_postgres::QualifiedName;
 use azure2neon_postgres::fence::FenceBefore;
-use azure2neon_postgres::inventory::Column;
+use azure2neon_postgres::inventory::{Column, TableKind};
 
 use super::*;
 use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetProject};

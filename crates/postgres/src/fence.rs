@@ -166,10 +166,14 @@ async fn clock(session: &Session) -> Result<String> {
 /// # Errors
 /// What the server answered.
 pub async fn lower(session: &Session, database: &str, before: &FenceBefore) -> Result<()> {
+    session.batch_execute(&lowering(database, before)).await.doing(|| format!("lower the fence of database {database}"))
+}
+
+/// The statement that lowers the fence; for people, when nobody else can send it.
+pub fn lowering(database: &str, before: &FenceBefore) -> String {
     let database = Ident::new(database);
-    let sql = match &before.default_transaction_read_only {
+    match &before.default_transaction_read_only {
         None => format!("alter database {database} reset {SETTING}"),
         Some(value) => format!("alter database {database} set {SETTING} = {}", literal(value)),
-    };
-    session.batch_execute(&sql).await.doing(|| format!("lower the fence of database {database}"))
+    }
 }

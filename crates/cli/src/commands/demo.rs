@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use azure2neon_core::context::Context;
-use azure2neon_core::{Error, ErrorKind, Result, units};
+use azure2neon_core::{Error, ErrorKind, Result, clock, units};
 use azure2neon_local_cloud::LocalCloud;
 use azure2neon_local_cloud::application::Application;
 use azure2neon_local_cloud::workload::{self, Writer, WriterOptions, WriterReport};
@@ -40,9 +40,9 @@ pub async fn run(global: &Global, arguments: DemoArguments) -> Result<ExitCode> 
     let settings = folder.path().join("settings");
     let load = folder.path().join("bikeparts.sql");
     err(&bold("Start Azure and Neon on this machine and load the sample database"));
-    let since = Instant::now();
+    let since = clock::stopwatch();
     let cloud = LocalCloud::start(options(&arguments.clouds, settings.clone(), DATABASE.into(), Some(load))).await.map_err(failed)?;
-    err(&format!("  {} both clouds are up after {}", good("✓"), units::milliseconds(milliseconds(since))));
+    err(&format!("  {} both clouds are up after {}", good("✓"), units::milliseconds(clock::milliseconds_since(since))));
     let outcome = migrate_under_load(global, &arguments, &settings).await;
     let stopped = cloud.stop().await.map_err(failed);
     let is_good = outcome?;
@@ -65,10 +65,10 @@ async fn migrate_under_load(global: &Global, arguments: &DemoArguments, settings
 
     let environment = |name: &str| secrets.get(name).cloned();
     let opening = Opening { config: &config, environment: &environment, events: render::events(global.output), stop: stop_signal()? };
-    let since = Instant::now();
+    let since = clock::stopwatch();
     let engine = opening.begin_or_resume(async |_| Ok(())).await?;
     let migrated = all_the_way(&engine, true).await;
-    let took = milliseconds(since);
+    let took = clock::milliseconds_since(since);
     tokio::time::sleep(WRITES_AFTER).await;
     let report = writer.stop().await;
     migrated?;
@@ -200,10 +200,6 @@ fn read_secrets(path: &Path) -> Result<HashMap<String, String>> {
             Some((name.to_owned(), value.trim_matches('\'').to_owned()))
         })
         .collect())
-}
-
-fn milliseconds(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn io(what: &str, error: std::io::Error) -> Error {

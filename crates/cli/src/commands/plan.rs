@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use azure2neon_core::Result;
-use azure2neon_core::journal::{State, read_plan};
+use azure2neon_core::journal::{State, read_plan, read_step_states};
 use azure2neon_core::plan::{Plan, Severity, Stage};
 use azure2neon_core::units;
 
@@ -25,7 +25,7 @@ pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
         out(&serde_json::to_string_pretty(&plan).unwrap_or_default());
         return Ok(ExitCode::SUCCESS);
     }
-    let states = super::status::states(&config.run_folder)?;
+    let states = read_step_states(&config.run_folder)?;
     print(&plan, |id| match states.get(id) {
         Some(State::Done { .. }) => "done",
         Some(State::Started) => "begun",

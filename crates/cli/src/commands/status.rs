@@ -1,8 +1,6 @@
-use std::collections::HashMap;
-use std::path::Path;
 use std::process::ExitCode;
 
-use azure2neon_core::journal::{State, What, read_entries, read_plan};
+use azure2neon_core::journal::{State, read_plan, read_step_states};
 use azure2neon_core::plan::Stage;
 use azure2neon_core::{Error, ErrorKind, Result, units};
 
@@ -16,7 +14,7 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
         return Err(Error::new(ErrorKind::RunFolder, format!("there is no run in {}", config.run_folder.display()))
             .hint("`azure2neon migrate` begins one; --run-dir names another folder"));
     };
-    let states = states(&config.run_folder)?;
+    let states = read_step_states(&config.run_folder)?;
     let is_done = |id: &str| matches!(states.get(id), Some(State::Done { .. }));
     let next = plan.steps.iter().find(|step| !is_done(step.id()));
     if global.is_json() {
@@ -54,18 +52,4 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
         Some(_) => "Next: `azure2neon migrate` goes on; `azure2neon abort` undoes everything.",
     });
     Ok(ExitCode::SUCCESS)
-}
-
-/// What the journal in this folder says of each step.
-pub fn states(folder: &Path) -> Result<HashMap<String, State>> {
-    let mut states = HashMap::new();
-    for entry in read_entries(folder)? {
-        let state = match entry.what {
-            What::Started => State::Started,
-            What::Done { milliseconds, already, output } => State::Done { milliseconds, already, output },
-            What::Undone | What::Reset => State::Pending,
-        };
-        states.insert(entry.step, state);
-    }
-    Ok(states)
 }

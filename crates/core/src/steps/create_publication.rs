@@ -57,8 +57,6 @@ impl Operation for CreatePublication {
         source
             .batch_execute(&format!("grant usage on schema {schema} to {role}; grant select on all tables in schema {schema} to {role}"))
             .await?;
-        // One that is not whole was cut off by a crash; nothing reads it yet.
-        replication::drop_publication(&source, &self.name).await?;
         let tables: Vec<QualifiedName> = self.all_tables().into_iter().collect();
         replication::create_publication(&source, &self.name, &tables).await?;
         Ok(Value::Null)

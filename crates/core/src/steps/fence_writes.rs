@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::operation::{Observed, Operation, output};
 use crate::plan::Effect;
 
@@ -46,17 +46,7 @@ impl Operation for FenceWrites {
             Ok::<_, Error>(())
         };
         reopened.await.map_err(|error| {
-            let statement = match &self.before.default_transaction_read_only {
-                None => {
-                    format!("alter database {} reset default_transaction_read_only", azure2neon_postgres::Ident::new(database.as_str()))
-                }
-                Some(value) => {
-                    format!(
-                        "alter database {} set default_transaction_read_only = {value}",
-                        azure2neon_postgres::Ident::new(database.as_str())
-                    )
-                }
-            };
+            let statement = fence::lowering(database, &self.before);
             Error::new(error.kind(), "THE SOURCE IS STILL READ-ONLY: it could not be reopened")
                 .because(error)
                 .hint(format!("run `azure2neon abort`, or on the source: {statement}"))
@@ -74,13 +64,4 @@ impl Operation for FenceWrites {
     fn note(&self, output: &Value) -> String {
         format!("{} sessions ended", output.get("ended").and_then(Value::as_u64).unwrap_or_default())
     }
-}
-
-/// The error for a source that was reopened because the pause grew too long.
-pub(crate) fn pause_exceeded(limit: std::time::Duration, during: &str) -> Error {
-    Error::new(
-        ErrorKind::PauseExceeded,
-        format!("the cut-over was not proven within --max-pause {} ms ({during} took too long); the source takes writes again and nothing was handed over", limit.as_millis()),
-    )
-    .hint("try again at a quieter hour with `azure2neon cut-over`, or allow a longer --max-pause")
 }

@@ -40,7 +40,6 @@ pub use create_replication_role::CreateReplicationRole;
 pub use drain::Drain;
 pub use enable_logical_replication::{EnableLogicalReplication, ParameterChange};
 pub use fence_writes::FenceWrites;
-pub(crate) use fence_writes::pause_exceeded;
 pub use final_compare::FinalCompare;
 pub use grant_replication_role::GrantReplicationRole;
 pub use hand_over::{HandOver, HandedOver};
