@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Azure, PROVIDER, State, error, not_found, resources};
+use super::{Azure, State, broken, error, invalid_content};
 use crate::error::{Doing, Result};
 use crate::http::{Answer, Call, Outcome};
 use crate::servers::{Server, identifier, literal};
@@ -210,8 +210,8 @@ impl Configurations {
         self.lock().stored.insert(name.to_owned(), value.to_owned());
     }
 
-    /// One configuration resource; `id` is the server's.
-    fn json(&self, setting: &Setting, id: &str) -> Value {
+    /// The properties of a parameter's resource.
+    fn properties(&self, setting: &Setting) -> Value {
         let known = self.lock();
         let stored = known.stored.get(&setting.name);
         let value = stored.unwrap_or(&setting.value);
@@ -232,12 +232,7 @@ impl Configurations {
         if let Some(unit) = &setting.unit {
             properties["unit"] = json!(unit);
         }
-        json!({
-            "properties": properties,
-            "id": format!("{id}/configurations/{}", setting.name),
-            "name": setting.name,
-            "type": format!("{PROVIDER}/flexibleServers/configurations"),
-        })
+        properties
     }
 }
 
@@ -252,27 +247,24 @@ impl Azure {
     pub(super) async fn list_configurations(&self) -> Answer {
         self.fresh().await;
         let settings = self.configurations.lock().settings.clone();
-        let id = self.id();
-        Answer::ok(json!({ "value": settings.iter().map(|setting| self.configurations.json(setting, &id)).collect::<Vec<_>>() }))
+        Answer::ok(json!({ "value": settings.iter().map(|setting| self.configuration_json(setting)).collect::<Vec<_>>() }))
     }
 
-    fn no_configuration(&self, name: &str) -> Answer {
-        not_found(&format!("{PROVIDER}/flexibleServers/{}/configurations/{name}", self.name), &self.resource_group)
+    fn configuration_json(&self, setting: &Setting) -> Value {
+        self.child_json("configurations", &setting.name, self.configurations.properties(setting))
     }
 
     pub(super) async fn get_configuration(&self, name: &str) -> Answer {
         self.fresh().await;
         match self.configurations.find(name) {
-            Some(setting) => Answer::ok(self.configurations.json(&setting, &self.id())),
-            None => self.no_configuration(name),
+            Some(setting) => Answer::ok(self.configuration_json(&setting)),
+            None => self.child_not_found("configurations", name),
         }
     }
 
     pub(super) async fn set_configuration(self: &Arc<Self>, call: &Call, name: &str) -> Answer {
-        let Some(setting) = self.configurations.find(name) else { return self.no_configuration(name) };
-        let Ok(body) = call.json() else {
-            return error(StatusCode::BAD_REQUEST, "InvalidRequestContent", "The request content was invalid.");
-        };
+        let Some(setting) = self.configurations.find(name) else { return self.child_not_found("configurations", name) };
+        let Ok(body) = call.json() else { return invalid_content() };
         let default = self.configurations.lock().defaults.get(&setting.name).cloned().unwrap_or_default();
         let value = match &body["properties"]["value"] {
             Value::String(value) => value.clone(),
@@ -287,7 +279,7 @@ impl Azure {
         if let Err(answer) = self.claim(State::Ready, State::Updating) {
             return answer;
         }
-        let mut result = self.configurations.json(&setting, &self.id());
+        let mut result = self.configuration_json(&setting);
         result["properties"]["value"] = json!(value);
         let azure = Arc::clone(self);
         self.begin(call, "UpdateOrcasServerParameterManagementOperation", State::Ready, result, async move {
@@ -301,7 +293,7 @@ impl Azure {
             return Err(Outcome { code: "OperationFailed".to_owned(), message: "{0}".to_owned() });
         }
         if !AZURE_ONLY.iter().any(|(name, ..)| *name == setting.name) {
-            let client = self.server.superuser("postgres").await.map_err(resources::broken)?;
+            let client = self.server.superuser("postgres").await.map_err(broken)?;
             let value = if LISTS.contains(&setting.name.as_str()) && !value.is_empty() {
                 value.split(',').map(|element| literal(element.trim())).collect::<Vec<_>>().join(", ")
             } else {
@@ -312,7 +304,7 @@ impl Azure {
             changed.map_err(|error| Outcome { code: "InvalidParameterValue".to_owned(), message: error.to_string() })?;
             if setting.dynamic() {
                 let reloaded = client.batch_execute("select pg_catalog.pg_reload_conf()").await.doing(|| "reloading the configuration");
-                reloaded.map_err(resources::broken)?;
+                reloaded.map_err(broken)?;
             }
         }
         self.configurations.store(&setting.name, value);
