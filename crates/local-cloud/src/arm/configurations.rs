@@ -20,6 +20,9 @@ const ALLOWED: &[(&str, &str)] = &[
     ("wal_sender_timeout", "0-2147483647"),
 ];
 
+/// What Azure calls the default although another value is built into PostgreSQL.
+const DEFAULTS: &[(&str, &str)] = &[("archive_timeout", "300")];
+
 /// What the service keeps for itself. A write is accepted, and its operation fails.
 const READ_ONLY: &[&str] = &[
     "max_slot_wal_keep_size",
@@ -37,6 +40,7 @@ const READ_ONLY: &[&str] = &[
     "full_page_writes",
     "password_encryption",
     "log_directory",
+    "log_file_mode",
     "log_filename",
     "log_destination",
     "logging_collector",
@@ -69,7 +73,13 @@ const LISTS: &[&str] = &["shared_preload_libraries", "session_preload_libraries"
 
 /// Parameters that only Azure has. They are kept and shown, and have no effect here.
 const AZURE_ONLY: &[(&str, &str, &str, &str)] =
-    &[("azure.extensions", "Set", "", ""), ("require_secure_transport", "Boolean", "on", "on,off")];
+    &[("azure.migration_skip_large_objects", "Boolean", "off", "on, off"), ("require_secure_transport", "Boolean", "on", "on,off")];
+
+/// The extensions that may be created; here all that there are may be, whatever it says.
+const EXTENSIONS: &str = "azure.extensions";
+
+/// What a value that is free text may be.
+const ANYTHING: &str = ".*";
 
 /// One row of pg_settings.
 #[derive(Debug, Clone)]
@@ -77,6 +87,8 @@ struct Setting {
     name: String,
     /// The value in force.
     value: String,
+    /// As a rule what is built into PostgreSQL, even where every server is made with another value.
+    default: String,
     kind: String,
     unit: Option<String>,
     context: String,
@@ -94,7 +106,6 @@ pub(crate) struct Configurations {
 struct Known {
     /// As last seen: while the server is down, this is what is shown.
     settings: Vec<Setting>,
-    defaults: HashMap<String, String>,
     /// What was set through ARM, in force or not.
     stored: HashMap<String, String>,
     version: String,
@@ -119,8 +130,30 @@ impl Setting {
                 (parsed, None) => parsed.is_ok(),
                 (Err(_), _) => false,
             },
+            "Set" if self.allowed != ANYTHING => {
+                let members = value.split(',').map(str::trim).filter(|member| !member.is_empty());
+                members.into_iter().all(|member| self.allowed.split(',').any(|known| known.eq_ignore_ascii_case(member)))
+            }
             _ => true,
         }
+    }
+
+    fn azure_only(name: &str, kind: &str, value: &str, allowed: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            default: value.to_owned(),
+            kind: kind.to_owned(),
+            unit: None,
+            context: "sighup".to_owned(),
+            allowed: allowed.to_owned(),
+            description: String::new(),
+        }
+    }
+
+    /// Whether PostgreSQL knows nothing of it.
+    fn is_azure_only(&self) -> bool {
+        self.name == EXTENSIONS || AZURE_ONLY.iter().any(|(name, ..)| *name == self.name)
     }
 }
 
@@ -131,16 +164,20 @@ fn range(allowed: &str) -> Option<(f64, f64)> {
 }
 
 impl Configurations {
-    /// Reads what is in force now; the first time, that is the default.
+    /// Reads what is in force now.
     pub(crate) async fn refresh(&self, server: &Server) -> Result<()> {
         let client = server.superuser("postgres").await?;
         let rows = client
             .query(
-                "select name::text, coalesce(setting, ''), vartype::text, unit::text, context::text, min_val, max_val, enumvals, short_desc, current_setting('server_version') from pg_catalog.pg_settings order by lower(name)",
+                "select name::text, coalesce(setting, ''), vartype::text, unit::text, context::text, min_val, max_val, enumvals, short_desc,
+                    coalesce(boot_val, ''), current_setting('server_version')
+                 from pg_catalog.pg_settings order by lower(name)",
                 &[],
             )
             .await
             .doing(|| "reading pg_settings")?;
+        let extensions = "select coalesce(string_agg(name::text, ',' order by name), '') from pg_catalog.pg_available_extensions";
+        let extensions: String = client.query_one(extensions, &[]).await.doing(|| "listing the extensions")?.get(0);
         let settings: Vec<Setting> = rows
             .iter()
             .map(|row| {
@@ -159,10 +196,11 @@ impl Configurations {
                     ("Boolean", _) => "on,off".to_owned(),
                     ("Enumeration", _) => row.get::<_, Option<Vec<String>>>(7).unwrap_or_default().join(","),
                     (_, (Some(low), Some(high))) => format!("{low}-{high}"),
-                    _ => "[A-Za-z0-9._,/ -]*".to_owned(),
+                    _ => ANYTHING.to_owned(),
                 });
                 Setting {
                     value: row.get(1),
+                    default: DEFAULTS.iter().find(|(known, _)| *known == name).map_or(row.get(9), |(_, default)| *default).to_owned(),
                     kind: kind.to_owned(),
                     unit: row.get(3),
                     context: row.get(4),
@@ -171,21 +209,11 @@ impl Configurations {
                     name,
                 }
             })
-            .chain(AZURE_ONLY.iter().map(|(name, kind, value, allowed)| Setting {
-                name: (*name).to_owned(),
-                value: (*value).to_owned(),
-                kind: (*kind).to_owned(),
-                unit: None,
-                context: "sighup".to_owned(),
-                allowed: (*allowed).to_owned(),
-                description: String::new(),
-            }))
+            .chain(AZURE_ONLY.iter().map(|(name, kind, value, allowed)| Setting::azure_only(name, kind, value, allowed)))
+            .chain([Setting::azure_only(EXTENSIONS, "Set", "", &extensions)])
             .collect();
-        let version = rows.first().map_or("", |row| row.get::<_, &str>(9)).to_owned();
+        let version = rows.first().map_or("", |row| row.get::<_, &str>(10)).to_owned();
         let mut known = self.lock();
-        if known.defaults.is_empty() {
-            known.defaults = settings.iter().map(|setting| (setting.name.clone(), setting.value.clone())).collect();
-        }
         known.version = version;
         known.settings = settings;
         Ok(())
@@ -215,15 +243,14 @@ impl Configurations {
         let known = self.lock();
         let stored = known.stored.get(&setting.name);
         let value = stored.unwrap_or(&setting.value);
-        let default = known.defaults.get(&setting.name).unwrap_or(&setting.value);
         let major = known.version.split('.').next().unwrap_or_default();
         let mut properties = json!({
             "value": value,
             "description": setting.description,
-            "defaultValue": default,
+            "defaultValue": setting.default,
             "dataType": setting.kind,
             "allowedValues": setting.allowed,
-            "source": if value == default { "system-default" } else { "user-override" },
+            "source": if *value == setting.default { "system-default" } else { "user-override" },
             "isDynamicConfig": setting.dynamic(),
             "isReadOnly": setting.read_only(),
             "isConfigPendingRestart": !setting.dynamic() && !value.eq_ignore_ascii_case(&setting.value),
@@ -265,10 +292,9 @@ impl Azure {
     pub(super) async fn set_configuration(self: &Arc<Self>, call: &Call, name: &str) -> Answer {
         let Some(setting) = self.configurations.find(name) else { return self.child_not_found("configurations", name) };
         let Ok(body) = call.json() else { return invalid_content() };
-        let default = self.configurations.lock().defaults.get(&setting.name).cloned().unwrap_or_default();
         let value = match &body["properties"]["value"] {
             Value::String(value) => value.clone(),
-            Value::Null if body["properties"]["source"] == "system-default" => default,
+            Value::Null if body["properties"]["source"] == "system-default" => setting.default.clone(),
             _ => return error(StatusCode::BAD_REQUEST, "InvalidParameterValue", "Invalid value given for parameter value."),
         };
         if !setting.read_only() && !setting.accepts(&value) {
@@ -292,7 +318,7 @@ impl Azure {
             // Word for word: the real service forgets to fill in its own message.
             return Err(Outcome { code: "OperationFailed".to_owned(), message: "{0}".to_owned() });
         }
-        if !AZURE_ONLY.iter().any(|(name, ..)| *name == setting.name) {
+        if !setting.is_azure_only() {
             let client = self.server.superuser("postgres").await.map_err(broken)?;
             let value = if LISTS.contains(&setting.name.as_str()) && !value.is_empty() {
                 value.split(',').map(|element| literal(element.trim())).collect::<Vec<_>>().join(", ")

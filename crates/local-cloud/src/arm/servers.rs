@@ -58,14 +58,13 @@ impl Azure {
         } else {
             json!({ "publicNetworkAccess": "Enabled" })
         };
-        json!({
+        let mut server = json!({
             "sku": { "name": "Standard_D2ds_v5", "tier": "GeneralPurpose" },
             "systemData": { "createdAt": "2025-03-03T08:12:45.1038473Z" },
             "properties": {
                 "replica": { "role": "Primary", "capacity": 5 },
                 "storage": { "type": "", "iops": 500, "tier": "P10", "storageSizeGB": 128, "autoGrow": "Enabled" },
                 "network": network,
-                "privateEndpointConnections": [],
                 "dataEncryption": { "type": "SystemManaged" },
                 "authConfig": { "activeDirectoryAuth": "Disabled", "passwordAuth": "Enabled" },
                 "fullyQualifiedDomainName": format!("{}.postgres.database.azure.com", name.to_lowercase()),
@@ -85,7 +84,11 @@ impl Azure {
             "id": self.id_of(group, name),
             "name": name,
             "type": format!("{PROVIDER}/flexibleServers"),
-        })
+        });
+        if !self.private {
+            server["properties"]["privateEndpointConnections"] = json!([]);
+        }
+        server
     }
 
     /// All servers, or those of a group, in pages if the options say so.
