@@ -210,7 +210,7 @@ impl Azure {
             [] if get => Answer::ok(self.group_json(group)),
             ["providers", "microsoft.dbforpostgresql", "flexibleservers"] if get => self.list_servers(call, Some(group)),
             ["providers", "microsoft.dbforpostgresql", "flexibleservers", name, rest @ ..] => match self.find_server(group, name) {
-                Some(name) if name == self.name => self.flexible_server(call, rest).await,
+                Some(_) if group == self.resource_group => self.flexible_server(call, rest).await,
                 Some(name) if get && rest.is_empty() => Answer::ok(self.server_json_of(group, name, State::Ready)),
                 Some(_) => unknown(call),
                 None => not_found(&format!("{PROVIDER}/flexibleServers/{}", call.segments[7]), group),
