@@ -21,7 +21,7 @@ pub(crate) use load::Load;
 pub(crate) use operations::Operations;
 pub(crate) use source::create as create_source;
 
-use crate::http::{Answer, Api, Call, Faults};
+use crate::http::{Answer, Api, Call, Faults, proxy_page};
 use crate::network::Firewall;
 use crate::random;
 use crate::servers::Server;
@@ -94,6 +94,10 @@ fn not_found(id: &str, group: &str) -> Answer {
 }
 
 impl Api for Azure {
+    fn name(&self, path: &str) -> &'static str {
+        if path.contains("/oauth2/") { "entra" } else { "arm" }
+    }
+
     fn answer(self: Arc<Self>, call: Call) -> BoxFuture<'static, Answer> {
         Box::pin(async move {
             let request_id = random::uuid();
@@ -109,6 +113,17 @@ impl Api for Azure {
                 .with("strict-transport-security", "max-age=31536000; includeSubDomains")
                 .with("x-content-type-options", "nosniff")
         })
+    }
+
+    fn refusal(&self, status: StatusCode) -> Answer {
+        match status.as_u16() {
+            409 => operations::busy(&self.name),
+            429 => error(status, "TooManyRequests", "The request is being throttled as the limit has been reached for operation type.")
+                .with("retry-after", "1"),
+            500 => error(status, "InternalServerError", "An unexpected error occured while processing the request."),
+            503 => error(status, "ServiceUnavailable", "The service is temporarily unavailable. Please retry later."),
+            _ => proxy_page(status),
+        }
     }
 }
 

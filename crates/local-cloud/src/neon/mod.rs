@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use project::Project;
 
 use crate::error::{Error, Result};
-use crate::http::{Answer, Api, Call, Faults};
+use crate::http::{Answer, Api, Call, Faults, proxy_page};
 use crate::network::{Computes, Nat, NoCompute, Subnet};
 use crate::random;
 use crate::servers::{Machine, Server};
@@ -53,6 +53,11 @@ fn error(status: StatusCode, message: impl Into<String>) -> Answer {
     Answer::new(status, json!({ "request_id": random::uuid(), "code": "", "message": message }))
 }
 
+/// The refusal while operations are under way.
+fn locked() -> Answer {
+    error(StatusCode::LOCKED, "project already has running conflicting operations, scheduling of new ones is prohibited")
+}
+
 fn not_found(what: &str) -> Answer {
     error(StatusCode::NOT_FOUND, format!("{what} not found"))
 }
@@ -75,11 +80,24 @@ fn now() -> String {
 }
 
 impl Api for Neon {
+    fn name(&self, _: &str) -> &'static str {
+        "neon"
+    }
+
     fn answer(self: Arc<Self>, call: Call) -> BoxFuture<'static, Answer> {
         Box::pin(async move {
             let answer = self.route(&call).await.unwrap_or_else(|answer| answer);
             answer.with("x-neon-ret-request-id", random::uuid()).with("vary", "Origin")
         })
+    }
+
+    fn refusal(&self, status: StatusCode) -> Answer {
+        match status.as_u16() {
+            423 => locked(),
+            429 => error(status, "rate limit exceeded").with("retry-after", "1"),
+            503 => error(status, "service is temporarily unavailable"),
+            _ => proxy_page(status),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::project::{Project, State};
-use super::{Neon, error, now};
+use super::{Neon, now};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Call};
 use crate::random;
@@ -100,10 +100,7 @@ impl Neon {
             return Err(super::not_found("project"));
         }
         if state.busy() {
-            return Err(error(
-                StatusCode::LOCKED,
-                "project already has running conflicting operations, scheduling of new ones is prohibited",
-            ));
+            return Err(super::locked());
         }
         let (mut body, steps) = change(&mut state)?;
         state.updated = now();
@@ -117,7 +114,7 @@ impl Neon {
         state.operations.extend(operations);
         drop(state);
 
-        let forced = self.faults.take_outcome(call.method.as_str(), &format!("/{}", call.segments.join("/")));
+        let forced = self.faults.take_outcome("neon", call.method.as_str(), &format!("/{}", call.segments.join("/")));
         let (neon, project) = (Arc::clone(self), Arc::clone(project));
         tokio::spawn(async move {
             let last = steps.len().saturating_sub(1);
