@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
@@ -135,7 +134,7 @@ impl LocalCloud {
             retry_after: options.retry_after,
             state: Mutex::new(arm::State::Ready),
             operations: arm::Operations::default(),
-            writes: AtomicU32::new(0),
+            changes: Mutex::default(),
         });
         let neon = Arc::new(Neon {
             key: random::secret("napi_", 64),

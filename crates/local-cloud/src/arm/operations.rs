@@ -96,7 +96,11 @@ impl Azure {
         let base = format!("{}/subscriptions/{}/providers/{PROVIDER}/locations/{}", call.origin, self.subscription, self.region_slug());
         let answer = Answer::new(StatusCode::ACCEPTED, json!({ "operation": kind, "startTime": started }))
             .with("azure-asyncoperation", format!("{base}/azureAsyncOperation/{id}?{query}"))
-            .with("location", format!("{base}/operationResults/{id}?{query}"));
+            .with("location", format!("{base}/operationResults/{id}?{query}"))
+            .with(
+                "x-ms-operation-identifier",
+                format!("tenantId={},objectId={}/{}/{}", self.identity.tenant, self.identity.client, self.region_slug(), random::uuid()),
+            );
         self.with_retry_after(answer)
     }
 
