@@ -142,6 +142,8 @@ impl LocalCloud {
             organization: format!("org-{}-{}", random::words(), random::digits()),
             user: random::uuid(),
             organization_key: options.organization_key,
+            plan: options.plan,
+            projects_limit: options.projects_limit,
             default_major: options.target_major_default,
             delay: options.operation_delay,
             machine: Arc::clone(&machine),

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::operations::Step;
 use super::project::{Project, merge};
-use super::projects::check_compute;
 use super::{Neon, error, invalid, not_found, object};
 use crate::http::{Answer, Call};
 
@@ -63,7 +62,7 @@ impl Neon {
                 }
             }
             merge(&mut changed["settings"], &wanted["settings"]);
-            check_compute(&changed)?;
+            self.plan.check_compute(wanted, &changed)?;
             let resized = ["autoscaling_limit_min_cu", "autoscaling_limit_max_cu"]
                 .iter()
                 .any(|field| changed[*field] != state.settings_of_endpoint[*field]);

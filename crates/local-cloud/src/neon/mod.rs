@@ -4,6 +4,7 @@ mod branches;
 mod compute;
 mod endpoints;
 mod operations;
+mod plan;
 mod project;
 mod projects;
 pub(crate) mod regions;
@@ -18,6 +19,7 @@ use hyper::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+pub use plan::Plan;
 use project::Project;
 
 use crate::error::{Error, Result};
@@ -35,6 +37,8 @@ pub(crate) struct Neon {
     pub(crate) user: String,
     /// Whether the key is the organization's own; a personal key has to name the organization.
     pub(crate) organization_key: bool,
+    pub(crate) plan: Plan,
+    pub(crate) projects_limit: usize,
     pub(crate) default_major: u32,
     pub(crate) delay: Duration,
     pub(crate) machine: Arc<Machine>,
@@ -49,8 +53,13 @@ pub(crate) struct Neon {
 
 /// An answer that is an error; Neon hardly ever fills in the code.
 fn error(status: StatusCode, message: impl Into<String>) -> Answer {
+    coded(status, "", message)
+}
+
+/// One of the few errors with a code.
+fn coded(status: StatusCode, code: &str, message: impl Into<String>) -> Answer {
     let message = message.into();
-    Answer::new(status, json!({ "request_id": random::uuid(), "code": "", "message": message }))
+    Answer::new(status, json!({ "request_id": random::uuid(), "code": code, "message": message }))
 }
 
 fn not_found(what: &str) -> Answer {
@@ -180,7 +189,7 @@ impl Neon {
         json!({
             "active_seconds_limit": 0,
             "billing_account": {
-                "state": "active", "payment_source": { "type": "" }, "subscription_type": "launch_v3", "payment_method": "none",
+                "state": "active", "payment_source": { "type": "" }, "subscription_type": self.plan.id(), "payment_method": "none",
                 "quota_reset_at_last": "2026-01-01T00:00:00Z", "name": "", "email": "operator@example.com", "address_city": "",
                 "address_country": "", "address_line1": "", "address_line2": "", "address_postal_code": "", "address_state": "",
             },
@@ -191,10 +200,10 @@ impl Neon {
             "login": "operator",
             "name": "Operator",
             "last_name": "",
-            "projects_limit": 100,
+            "projects_limit": self.projects_limit,
             "branches_limit": 10,
-            "max_autoscaling_limit": 16,
-            "plan": "launch_v3",
+            "max_autoscaling_limit": self.plan.largest_range(),
+            "plan": self.plan.id(),
         })
     }
 
@@ -203,7 +212,7 @@ impl Neon {
             "id": self.organization,
             "name": "Bikeparts",
             "handle": "bikeparts",
-            "plan": "launch_v3",
+            "plan": self.plan.id(),
             "created_at": "2025-02-01T09:00:00Z",
             "updated_at": "2025-02-01T09:00:00Z",
             "managed_by": "console",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::operations::Step;
 use super::project::{Database, Project, Role, State, merge};
-use super::{Neon, error, invalid, not_found, object, regions};
+use super::{Neon, coded, error, invalid, not_found, object, regions};
 use crate::http::{Answer, Call};
 
 /// Names that belong to PostgreSQL.
@@ -59,6 +59,11 @@ impl Neon {
         let body = call.json().map_err(|error| invalid(format!("decode application/json: {error}")))?;
         let wanted = object(&body, "project")?;
         self.check_organization(wanted["org_id"].as_str())?;
+        let existing = self.projects().len();
+        if existing >= self.projects_limit {
+            let message = format!("user projects limit of {} exceeded, got {existing}", self.projects_limit);
+            return Err(coded(StatusCode::UNPROCESSABLE_ENTITY, "PROJECTS_LIMIT_EXCEEDED", message));
+        }
         let project = self.new_project(wanted)?;
         let (role, database) = {
             let state = project.state();
@@ -128,7 +133,7 @@ impl Neon {
         let mut state = State::new("");
         merge(&mut state.settings, &wanted["settings"]);
         merge(&mut state.default_endpoint_settings, &wanted["default_endpoint_settings"]);
-        check_compute(&state.default_endpoint_settings)?;
+        self.plan.check_compute(&wanted["default_endpoint_settings"], &state.default_endpoint_settings)?;
         // A new endpoint starts with the project's settings, in its own words.
         for field in ["autoscaling_limit_min_cu", "autoscaling_limit_max_cu", "suspend_timeout_seconds"] {
             state.settings_of_endpoint[field] = state.default_endpoint_settings[field].clone();
@@ -136,9 +141,7 @@ impl Neon {
         if let Value::Object(_) = state.default_endpoint_settings["pg_settings"] {
             state.settings_of_endpoint["settings"]["pg_settings"] = state.default_endpoint_settings["pg_settings"].clone();
         }
-        if let Some(seconds) = wanted["history_retention_seconds"].as_i64() {
-            state.history_retention_seconds = seconds;
-        }
+        state.history_retention_seconds = self.plan.history(wanted)?.unwrap_or(self.plan.default_history());
         if let Some(name) = branch["name"].as_str() {
             state.branch_name = name.to_owned();
         }
@@ -160,7 +163,8 @@ impl Neon {
         self.mutate(call, StatusCode::OK, project, |state| {
             let mut defaults = state.default_endpoint_settings.clone();
             merge(&mut defaults, &wanted["default_endpoint_settings"]);
-            check_compute(&defaults)?;
+            self.plan.check_compute(&wanted["default_endpoint_settings"], &defaults)?;
+            let history = self.plan.history(wanted)?.unwrap_or(state.history_retention_seconds);
             let was_logical = state.settings["enable_logical_replication"] == true;
             if was_logical && wanted["settings"]["enable_logical_replication"] == false {
                 return Err(invalid("logical replication can't be disabled once it is enabled"));
@@ -170,9 +174,7 @@ impl Neon {
             if let Some(name) = wanted["name"].as_str() {
                 state.name = name.to_owned();
             }
-            if let Some(seconds) = wanted["history_retention_seconds"].as_i64() {
-                state.history_retention_seconds = seconds;
-            }
+            state.history_retention_seconds = history;
             let mut steps = Vec::new();
             if !was_logical && state.settings["enable_logical_replication"] == true {
                 let (neon, project) = (Arc::clone(self), Arc::clone(project));
@@ -226,18 +228,4 @@ pub(super) fn check_role_name(name: &str) -> Result<(), Answer> {
         return Err(error(StatusCode::BAD_REQUEST, format!("role name {name} is reserved")));
     }
     Ok(())
-}
-
-/// Refuses sizes and timeouts that no compute can have.
-pub(super) fn check_compute(settings: &Value) -> Result<(), Answer> {
-    let units = |field: &str| settings[field].as_f64();
-    if let (Some(low), Some(high)) = (units("autoscaling_limit_min_cu"), units("autoscaling_limit_max_cu"))
-        && (low < 0.25 || high < low || high > 56.0 || (high > low && (high > 16.0 || high - low > 8.0)))
-    {
-        return Err(invalid(format!("autoscaling limits {low}..{high} are not allowed")));
-    }
-    match settings["suspend_timeout_seconds"].as_i64() {
-        None | Some(-1 | 0 | 60..=604_800) => Ok(()),
-        Some(seconds) => Err(invalid(format!("suspend_timeout_seconds {seconds} is not allowed"))),
-    }
 }
