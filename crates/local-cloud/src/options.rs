@@ -41,6 +41,8 @@ pub struct Options {
     pub private_network: bool,
     /// Whether the Neon key belongs to the organization instead of a person.
     pub organization_key: bool,
+    /// The Neon project, by its name, that the key is for and no other; none is a key for all.
+    pub key_project: Option<String>,
     /// What the Neon account has subscribed to.
     pub plan: Plan,
     /// How many projects the Neon account may have.
@@ -66,6 +68,7 @@ impl Default for Options {
             page_size: None,
             private_network: false,
             organization_key: false,
+            key_project: None,
             plan: Plan::default(),
             projects_limit: 100,
         }

@@ -59,6 +59,14 @@ impl Plan {
         }
     }
 
+    /// Branches of a project.
+    pub(super) fn branches(self) -> usize {
+        match self {
+            Self::Free => 10,
+            Self::Launch | Self::Scale => 5000,
+        }
+    }
+
     /// The history that a request asks for, if it does, in seconds.
     pub(super) fn history(self, wanted: &Value) -> Result<Option<i64>, Answer> {
         let Some(seconds) = wanted["history_retention_seconds"].as_i64() else { return Ok(None) };
