@@ -39,6 +39,8 @@ pub(super) struct Endpoint {
     pub(super) settings: Value,
     /// `init`, `active` or `idle`.
     pub(super) state: &'static str,
+    /// When its compute was started last, if it ever was.
+    pub(super) last_active: Option<String>,
     created: String,
     updated: String,
 }
@@ -137,7 +139,22 @@ impl Endpoint {
         if defaults["pg_settings"].is_object() {
             settings["settings"]["pg_settings"] = defaults["pg_settings"].clone();
         }
-        Self { id: format!("ep-{}-{}", random::words(), random::digits()), settings, state: "init", created: now(), updated: now() }
+        Self {
+            id: format!("ep-{}-{}", random::words(), random::digits()),
+            settings,
+            state: "init",
+            last_active: None,
+            created: now(),
+            updated: now(),
+        }
+    }
+
+    /// Its compute is up.
+    pub(super) fn activate(&mut self) {
+        if !self.is_active() {
+            self.state = "active";
+            self.last_active = Some(now());
+        }
     }
 
     pub(super) fn is_active(&self) -> bool {
@@ -167,7 +184,7 @@ impl Endpoint {
             "pooler_enabled": false,
             "pooler_mode": "transaction",
             "passwordless_access": true,
-            "last_active": "2000-01-01T00:00:00Z",
+            "last_active": self.last_active.as_deref().unwrap_or("2000-01-01T00:00:00Z"),
             "creation_source": "console",
             "created_at": self.created,
             "updated_at": self.updated,

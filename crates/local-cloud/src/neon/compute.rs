@@ -36,7 +36,7 @@ impl Neon {
         let mut state = place.project.state();
         let branch = state.branch_mut(&place.branch).map_err(gone)?;
         branch.ready = true;
-        branch.endpoint.iter_mut().for_each(|endpoint| endpoint.state = "active");
+        branch.endpoint.iter_mut().for_each(Endpoint::activate);
         Ok(server)
     }
 

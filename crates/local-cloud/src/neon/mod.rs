@@ -165,7 +165,7 @@ impl Neon {
 
     async fn in_project(self: &Arc<Self>, call: &Call, project: &Arc<Project>, rest: &[&str]) -> Result<Answer, Answer> {
         match (call.method.as_str(), rest) {
-            ("GET", []) => Ok(Answer::ok(json!({ "project": project.json(&project.state(), &self.organization) }))),
+            ("GET", []) => Ok(Answer::ok(json!({ "project": self.whole_project(project) }))),
             ("PATCH", []) => self.patch_project(call, project),
             ("DELETE", []) => self.delete_project(call, project),
             ("GET", ["operations"]) => self.list_operations(call, project),

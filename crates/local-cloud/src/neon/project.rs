@@ -98,7 +98,7 @@ impl Project {
     }
 
     pub(super) fn json(&self, state: &State, organization: &str) -> Value {
-        json!({
+        let mut project = json!({
             "data_storage_bytes_hour": 0,
             "data_transfer_bytes": 0,
             "written_data_bytes": 0,
@@ -126,7 +126,11 @@ impl Project {
             "consumption_period_end": "0001-01-01T00:00:00Z",
             "owner_id": organization,
             "org_id": organization,
-        })
+        });
+        if let Some(active) = state.branches.iter().filter_map(|branch| branch.endpoint.as_ref()?.last_active.as_ref()).max() {
+            project["compute_last_active_at"] = json!(active);
+        }
+        project
     }
 
     /// The project as lists show it: without its size, and with the time that its computes were up.
@@ -212,10 +216,13 @@ impl State {
     }
 }
 
-/// Takes over the fields of one object into another.
+/// Takes over the fields of one object into another; objects among them are merged in turn.
 pub(super) fn merge(into: &mut Value, from: &Value) {
-    if let Value::Object(fields) = from {
-        for (name, value) in fields {
+    let Value::Object(fields) = from else { return };
+    for (name, value) in fields {
+        if value.is_object() && into[name].is_object() {
+            merge(&mut into[name], value);
+        } else {
             into[name] = value.clone();
         }
     }

@@ -43,6 +43,13 @@ impl Neon {
         Ok(Answer::ok(body))
     }
 
+    /// The project with its owner, which only a look at this one project tells.
+    pub(super) fn whole_project(&self, project: &Project) -> Value {
+        let mut shown = project.json(&project.state(), &self.organization);
+        shown["owner"] = json!({ "email": "operator@example.com", "name": "Bikeparts", "branches_limit": self.plan.branches(), "subscription_type": self.plan.id() });
+        shown
+    }
+
     pub(super) fn create_project(self: &Arc<Self>, call: &Call) -> Result<Answer, Answer> {
         let body = read_body(call)?;
         let wanted = object(&body, "project")?;
