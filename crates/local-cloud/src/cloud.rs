@@ -141,6 +141,9 @@ impl LocalCloud {
             organization: format!("org-{}-{}", random::words(), random::digits()),
             user: random::uuid(),
             organization_key: options.organization_key,
+            key_project: options.key_project.clone(),
+            plan: options.plan,
+            projects_limit: options.projects_limit,
             default_major: options.target_major_default,
             delay: options.operation_delay,
             machine: Arc::clone(&machine),
@@ -204,6 +207,11 @@ impl LocalCloud {
     /// Names of the Neon projects that exist now.
     pub fn projects(&self) -> Vec<String> {
         self.neon.projects().iter().map(|project| project.state().name.clone()).collect()
+    }
+
+    /// The id of the Neon project of that name.
+    pub fn project_id(&self, name: &str) -> Option<String> {
+        self.neon.projects().iter().find(|project| project.state().name == name).map(|project| project.id.clone())
     }
 
     /// Names of the Azure server's firewall rules.
