@@ -24,7 +24,7 @@ pub(crate) use load::Load;
 pub(crate) use operations::Operations;
 pub(crate) use source::create as create_source;
 
-use crate::http::{Answer, Api, Call, Faults, Outcome};
+use crate::http::{Answer, Api, Call, Faults, Outcome, proxy_page};
 use crate::network::Firewall;
 use crate::random;
 use crate::servers::Server;
@@ -134,6 +134,10 @@ fn unknown(call: &Call) -> Answer {
 }
 
 impl Api for Azure {
+    fn name(&self, path: &str) -> &'static str {
+        if path.contains("/oauth2/") { "entra" } else { "arm" }
+    }
+
     fn answer(self: Arc<Self>, call: Call) -> BoxFuture<'static, Answer> {
         Box::pin(async move {
             let request_id = random::uuid();
@@ -148,6 +152,17 @@ impl Api for Azure {
                 .with("strict-transport-security", "max-age=31536000; includeSubDomains")
                 .with("x-content-type-options", "nosniff")
         })
+    }
+
+    fn refusal(&self, status: StatusCode) -> Answer {
+        match status.as_u16() {
+            409 => operations::busy(&self.name),
+            429 => error(status, "TooManyRequests", "The request is being throttled as the limit has been reached for operation type.")
+                .with("retry-after", "1"),
+            500 => error(status, "InternalServerError", "An unexpected error occured while processing the request."),
+            503 => error(status, "ServiceUnavailable", "The service is temporarily unavailable. Please retry later."),
+            _ => proxy_page(status),
+        }
     }
 }
 

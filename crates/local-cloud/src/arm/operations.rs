@@ -65,7 +65,7 @@ impl Azure {
         let id = random::uuid();
         let started = now();
         let signature = random::alphanumeric(43);
-        let forced = self.faults.take_outcome(call.method.as_str(), &format!("/{}", call.segments.join("/")));
+        let forced = self.faults.take_outcome("arm", call.method.as_str(), &format!("/{}", call.segments.join("/")));
         let operation = Operation { kind, started: started.clone(), signature: signature.clone(), status: Status::InProgress, result };
         self.operations.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), operation);
 
