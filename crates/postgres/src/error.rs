@@ -1,6 +1,7 @@
 //! The crate's one error: what was tried, what the server said, and which kind of trouble it is.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -10,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Kinds of trouble that call for different remedies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The server did not answer: refused, unresolvable, cut, or not up in time.
+    /// The server did not answer: refused, unresolvable, cut, or not up in time; or its firewall does not let this machine in.
     Unreachable,
     /// The server refused the user name or password (28P01, 28000).
     Credentials,
@@ -57,6 +58,13 @@ impl Error {
     /// The reason alone, without what was tried.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// This machine's address as the server saw it, where its firewall does not let that in. Azure says so in the words of
+    /// PostgreSQL's pg_hba.conf.
+    pub fn refused_address(&self) -> Option<Ipv4Addr> {
+        let (_, rest) = self.message.split_once("no pg_hba.conf entry for host \"")?;
+        rest.split_once('"')?.0.parse().ok()
     }
 
     /// The same error, with `what` as what was tried.
@@ -113,12 +121,10 @@ impl std::error::Error for Error {}
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         if let Some(db) = error.as_db_error() {
-            return Self {
-                kind: kind_of(db.code()),
-                what: String::new(),
-                message: server_words(db),
-                sqlstate: Some(db.code().code().to_owned()),
-            };
+            let (code, message) = (db.code(), server_words(db));
+            let answer = Self { kind: kind_of(code), what: String::new(), message, sqlstate: Some(code.code().to_owned()) };
+            // No password opens a firewall.
+            return if answer.refused_address().is_some() { answer.of_kind(ErrorKind::Unreachable) } else { answer };
         }
         let mut message = error.to_string();
         let mut cause = std::error::Error::source(&error);

@@ -6,6 +6,7 @@
 
 mod cloud;
 mod credential;
+mod environment;
 mod fault;
 mod locate;
 mod model;
@@ -14,10 +15,12 @@ mod operation;
 mod pace;
 mod restart;
 mod servers;
+mod token;
 mod transport;
 
 #[cfg(test)]
 mod tests;
 
 pub use cloud::{AzureCloud, Settings};
-pub use credential::Credential;
+pub use credential::{Credential, CredentialKind};
+pub use environment::Environment;

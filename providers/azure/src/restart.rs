@@ -27,8 +27,8 @@ impl AzureCloud {
             let fault = match answer {
                 Ok(accepted) => match operation::finish(&self.arm.transport, accepted, &self.arm.pace).await {
                     Ok(()) => break,
-                    // It ended without effect because the server was busy; any other end is the caller's to judge.
-                    Err(fault) if fault.is_busy() => fault,
+                    // It ended without effect because the server was busy, or is not to be seen; any other end is the caller's to judge.
+                    Err(fault) if fault.is_busy() || matches!(fault, Fault::Unwatched) => fault,
                     Err(fault) => return Err(self.arm.error(&call, fault)),
                 },
                 Err(fault) => fault,
