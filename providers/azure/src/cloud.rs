@@ -100,7 +100,7 @@ impl AzureCloud {
         let tokens = Arc::new(Tokens::new(CredentialSource {
             credential: credential.clone(),
             authority: if authority.contains("://") { authority } else { format!("https://{authority}") },
-            http: http.clone(),
+            http: Arc::new(http.clone()),
             executor,
             subscription,
             arm_scope: scope.clone(),

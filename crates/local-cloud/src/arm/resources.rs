@@ -64,7 +64,7 @@ impl Azure {
                 "network": network,
                 "privateEndpointConnections": [],
                 "dataEncryption": { "type": "SystemManaged" },
-                "authConfig": { "activeDirectoryAuth": "Disabled", "passwordAuth": "Enabled" },
+                "authConfig": self.auth_config(),
                 "fullyQualifiedDomainName": format!("{}.postgres.database.azure.com", name.to_lowercase()),
                 "version": self.major.to_string(),
                 "minorVersion": self.configurations.minor_version(),

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
 use azure_core::error::{Error as CoreError, ErrorKind as Kind};
-use azure_core::http::{ClientMethodOptions, ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
+use azure_core::http::{ClientMethodOptions, ClientOptions, ExponentialRetryOptions, HttpClient, RetryOptions, Transport};
 use azure_identity as identity;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -20,7 +20,7 @@ pub(crate) struct CredentialSource {
     /// Entra ID's address.
     pub(crate) authority: String,
     /// Carries the requests for tokens.
-    pub(crate) http: reqwest::Client,
+    pub(crate) http: Arc<dyn HttpClient>,
     /// Runs the command-line tools.
     pub(crate) executor: Arc<dyn identity::Executor>,
     /// Tells the Azure CLI the tenant.
@@ -78,7 +78,7 @@ impl CredentialSource {
         cloud.authority_host = self.authority.clone();
         ClientOptions {
             cloud: Some(Arc::new(CloudConfiguration::from(cloud))),
-            transport: Some(Transport::new(Arc::new(self.http.clone()))),
+            transport: Some(Transport::new(self.http.clone())),
             // A longer wait is the caller's, which says what it waits for.
             retry: RetryOptions::exponential(ExponentialRetryOptions { max_retries: 2, ..Default::default() }),
             ..Default::default()
