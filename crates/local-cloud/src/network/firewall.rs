@@ -70,6 +70,13 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_is_on_its_way_covers_nobody_yet() {
+        let firewall = Firewall::new(std::time::Duration::from_secs(3600));
+        firewall.put(rule("office", [10, 0, 0, 5], [10, 0, 0, 5]));
+        assert!(firewall.get("office").is_some() && !firewall.allows([10, 0, 0, 5].into()));
+    }
+
+    #[test]
     fn names_are_one_whatever_their_case_and_azure_services_are_not_neon() {
         let firewall = Firewall::default();
         firewall.put(rule("Azure", [0; 4], [0; 4]));
