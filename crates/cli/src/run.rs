@@ -53,19 +53,19 @@ impl Opening<'_> {
         }
         let run = self.beginning(&folder)?;
         let door = Door { cloud: &*clouds.source, folder: &folder, events: &self.events, run: &run };
-        let planned = unless_stopped(self.stop.clone(), async {
+        let planned = async {
             if self.config.open_firewall {
                 self.enter(&door, &access).await?;
             }
             new_plan(self.config, &clouds, &access, &run).await
-        });
-        let accepted = async {
-            let plan = planned.await?;
+        };
+        let begun = async {
+            let plan = unless_stopped(self.stop.clone(), planned).await?;
             accept(&plan).await?;
             folder.keep_plan(&plan)?;
             Ok(plan)
         };
-        let plan = match accepted.await {
+        let plan = match begun.await {
             Ok(plan) => plan,
             Err(refused) => {
                 // There is no run, so nothing of it may stay.

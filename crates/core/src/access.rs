@@ -68,7 +68,9 @@ impl Access {
                         server.name
                     ),
                 }),
-                (None, ErrorKind::Unreachable) => error.hint("see that the server runs and that this machine has a way to it"),
+                (None, ErrorKind::Unreachable) => {
+                    error.hint("see that the server runs, that its firewall lets this machine in, and that this network lets port 5432 out")
+                }
                 _ => error,
             }
         })

@@ -42,6 +42,17 @@ pub(crate) fn refuse_impossible(server: &SourceServer) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a server on which no access token is a login.
+pub(crate) fn refuse_tokens(server: &SourceServer) -> Result<()> {
+    if server.token_login {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Blocked, format!("server {} takes no access tokens of Entra ID", server.name)).hint(format!(
+        "enable them, `{}`, and make the login an administrator; or set `login = \"password\"` under [source]",
+        server.az_update("--microsoft-entra-auth Enabled")
+    )))
+}
+
 /// What the operator should know of it; the database takes so many bytes.
 pub(crate) fn findings(server: &SourceServer, bytes: i64) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -103,6 +114,13 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Blocked);
         let command = "az postgres flexible-server update --resource-group rg --name shop --password-auth Enabled";
         assert!(error.remedy().unwrap().contains(command), "{error:?}");
+    }
+
+    #[test]
+    fn tokens_are_refused_where_entra_id_is_off() {
+        assert!(refuse_tokens(&SourceServer { token_login: true, ..server() }).is_ok());
+        let error = refuse_tokens(&server()).unwrap_err();
+        assert!(error.kind() == ErrorKind::Blocked && error.remedy().unwrap().contains("--microsoft-entra-auth Enabled"), "{error:?}");
     }
 
     #[test]

@@ -46,11 +46,8 @@ pub(crate) const PARAMETERS: [&str; 3] = ["wal_level", "max_replication_slots", 
 pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Result<Survey> {
     let server = clouds.source.describe().await?;
     server_checks::refuse_impossible(&server)?;
-    if matches!(access.login, Login::Token(_)) && !server.token_login {
-        return Err(Error::new(ErrorKind::Blocked, format!("server {} takes no access tokens of Entra ID", server.name)).hint(format!(
-            "let them in, `{}`, and make an administrator of the login; or use `login = \"password\"` under [source]",
-            server.az_update("--microsoft-entra-auth Enabled")
-        )));
+    if matches!(access.login, Login::Token(_)) {
+        server_checks::refuse_tokens(&server)?;
     }
     clouds.target.identity().await?;
     let databases = clouds.source.databases().await?;

@@ -1,7 +1,7 @@
 //! The source's cloud: Azure Database for PostgreSQL, Flexible Server, over Azure Resource Manager (ARM).
 //!
 //! `azure_mgmt_postgresql` builds the requests; everything else that it would do is done here instead: the transport with
-//! the token (`transport`), waiting for long-running operations (`operation`), and trying again (`pace`). Nothing of
+//! the token (`transport`, `token`), waiting for long-running operations (`operation`), and trying again (`pace`). Nothing of
 //! the Azure crates shows in the public API.
 
 mod cloud;
