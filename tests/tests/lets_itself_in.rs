@@ -35,6 +35,8 @@ async fn until_the_end() {
     let outcome = rig.run(&["migrate", "--yes", "--open-firewall"]).await.expect_success();
     assert!(outcome.stderr.contains("127.0.0.1 is let through"), "{}", outcome.stderr);
     assert!(rig.cloud.firewall_rules().iter().any(|rule| rule.ends_with("-operator")));
+    let status = rig.run(&["status"]).await.expect_success();
+    assert!(status.stdout.contains("lets this machine in until `finish` or `abort`"), "{}", status.stdout);
     // Whoever goes on needs no flag: what is left to do is in the journal.
     let outcome = rig.run(&["migrate", "--cut-over", "--yes", "--output", "json"]).await.expect_success();
     let looks = outcome.event("summary")["summary"]["looks"].as_array().unwrap().clone();
@@ -75,7 +77,7 @@ async fn though_it_is_killed_before_it_has_a_plan() {
         assert_eq!(rig.cloud.firewall_rules().len(), 1);
     };
     kill_when_let_in(1).await;
-    rig.run(&["status"]).await.expect_failure(15, &["migrate"]);
+    rig.run(&["status"]).await.expect_failure(15, &["no run", "`azure2neon abort` removes its firewall rule"]);
     rig.run(&["abort", "--yes"]).await.expect_success();
     assert!(rig.cloud.firewall_rules().is_empty());
     rig.run(&["abort", "--yes"]).await.expect_failure(15, &["no run"]);

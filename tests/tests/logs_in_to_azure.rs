@@ -24,7 +24,7 @@ async fn through_az() {
     let token = endpoints["arm"]["token"].as_str().unwrap();
     let answer = serde_json::json!({ "accessToken": token, "expires_on": 4102444800_u64, "tokenType": "Bearer" });
     let outcome = rig.finish(plan_with_az(&rig, &format!("echo '{answer}'"))).await.expect_success();
-    assert!(outcome.stdout.contains("to Azure as the login of the Azure CLI"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("on Azure as the login of the Azure CLI"), "{}", outcome.stdout);
     assert!(!outcome.stdout.contains(token) && !outcome.stderr.contains(token));
     let runs = std::fs::read_to_string(rig.env_file().with_file_name("bin/az.runs")).unwrap();
     let expected = format!(

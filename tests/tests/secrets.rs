@@ -74,7 +74,7 @@ async fn neither_do_tokens_of_entra_id() {
     migrate.env("AZURE2NEON_LOG", "trace").env_remove("AZURE2NEON_SOURCE_PASSWORD");
     let outcome = rig.finish(migrate).await.expect_success();
     let seen_arguments = arguments.stop();
-    assert!(outcome.stderr.contains("To Azure it is service principal"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("On Azure it acts as service principal"), "{}", outcome.stderr);
 
     let tokens = rig.cloud.issued_database_tokens();
     assert_eq!(tokens.len(), 2, "one for the refused user, one for the whole migration");

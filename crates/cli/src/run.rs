@@ -84,7 +84,7 @@ impl Opening<'_> {
             if server == self.config.server {
                 return Ok(run);
             }
-            if door::is_open(folder) {
+            if door::is_open(folder.path())? {
                 return Err(Error::new(
                     ErrorKind::RunFolder,
                     format!("a run for the server {server} was begun in {}", show(folder.path())),
@@ -110,13 +110,10 @@ impl Opening<'_> {
     /// folder of the journal.
     pub async fn take_back_beginning(&self) -> Result<Option<PathBuf>> {
         let path = &self.config.run_folder;
-        if !path.is_dir() || read_plan(path)?.is_some() {
+        if read_plan(path)?.is_some() || !door::is_open(path)? {
             return Ok(None);
         }
         let folder = RunFolder::open(path)?;
-        if !door::is_open(&folder) {
-            return Ok(None);
-        }
         let (clouds, _) = self.config.connect(self.environment, &self.events)?;
         let run = self.beginning(&folder)?;
         Door { cloud: &*clouds.source, folder: &folder, events: &self.events, run: &run }.close().await?;
@@ -126,8 +123,7 @@ impl Opening<'_> {
     /// The run in the folder.
     pub async fn resume(self) -> Result<Engine> {
         let Some(plan) = read_plan(&self.config.run_folder)? else {
-            return Err(Error::new(ErrorKind::RunFolder, format!("there is no run in {}", self.config.run_folder.display()))
-                .hint("`azure2neon migrate` begins one; --run-dir names another folder"));
+            return Err(no_run(self.config));
         };
         refuse_another(&plan, self.config)?;
         let folder = RunFolder::open(&self.config.run_folder)?;
@@ -147,6 +143,16 @@ impl Opening<'_> {
         let cx = Context::new(plan, self.config.settings.clone(), clouds, access, folder, self.events);
         Engine::new(cx, self.stop)
     }
+}
+
+/// The error for a folder that holds no run.
+pub fn no_run(config: &Config) -> Error {
+    let error = Error::new(ErrorKind::RunFolder, format!("there is no run in {}", show(&config.run_folder)));
+    error.hint(if matches!(door::is_open(&config.run_folder), Ok(true)) {
+        "a process ended before it had a plan: `azure2neon migrate` goes on, `azure2neon abort` removes its firewall rule"
+    } else {
+        "`azure2neon migrate` begins one; --run-dir names another folder"
+    })
 }
 
 /// Looks at everything and plans; changes nothing.

@@ -52,7 +52,7 @@ impl Access {
             let error = Error::from(refused);
             match (address, error.kind()) {
                 (Some(address), _) => error.hint(format!(
-                    "let {address} in: `{}`; or add --open-firewall to `azure2neon migrate`, which does so for as long as the run lasts",
+                    "let {address} in: `{}`; or begin or go on with --open-firewall, which does so for as long as the run lasts",
                     server.az_allow(address)
                 )),
                 (None, ErrorKind::Credentials) => error.hint(match &self.login {

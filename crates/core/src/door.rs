@@ -4,6 +4,7 @@
 //! at the end needs the source too. Like a step it is journalled before it is made, and when it is seen to be gone.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::Duration;
 
 use azure2neon_postgres::Endpoint;
@@ -12,7 +13,7 @@ use crate::cloud::{InboundRule, SourceCloud, SourceServer};
 use crate::context::Wait;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Events;
-use crate::journal::{RunFolder, What};
+use crate::journal::{RunFolder, State, What, read_step_states};
 use crate::plan::RULE_PREFIX;
 
 /// Azure's firewall rules may take up to five minutes to take effect.
@@ -60,7 +61,7 @@ impl Door<'_> {
 
     /// Removes the rule if the journal says that this run may have made it.
     pub async fn close(&self) -> Result<()> {
-        if !is_open(self.folder) {
+        if !self.folder.touched(DOOR) {
             return Ok(());
         }
         let name = self.rule_name();
@@ -78,9 +79,9 @@ impl Door<'_> {
     }
 }
 
-/// Whether the rule of this folder's run may be there.
-pub fn is_open(folder: &RunFolder) -> bool {
-    folder.touched(DOOR)
+/// Whether the rule of the run in this folder may be there; without taking its lock.
+pub fn is_open(folder: &Path) -> Result<bool> {
+    Ok(read_step_states(folder)?.get(DOOR) == Some(&State::Started))
 }
 
 /// The address that this connection is turned away for.

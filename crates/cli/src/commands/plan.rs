@@ -41,7 +41,7 @@ pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
 pub fn print(plan: &Plan, mark: impl Fn(&str) -> &'static str) {
     let (source, target) = (&plan.source, &plan.target);
     out(&format!(
-        "{}  {} / {}  PostgreSQL {}, {}\n         {} tables, {}, {} sequences; as {}\n         to Azure as {}",
+        "{}  {} / {}  PostgreSQL {}, {}\n         {} tables, {}, {} sequences; as {}\n         on Azure as {}",
         bold("Source:"),
         source.server.host,
         source.database,

@@ -58,7 +58,7 @@ pub fn line(event: &Event) -> Option<String> {
     Some(match event {
         Event::Run { run, folder, resumed, identity } => {
             let word = if *resumed { "goes on" } else { "begins" };
-            format!("Run {} {word}; plan and journal are in {folder}\nTo Azure it is {identity}", bold(run))
+            format!("Run {} {word}; plan and journal are in {folder}\nOn Azure it acts as {identity}", bold(run))
         }
         Event::Finding(finding) => {
             let word = match finding.severity {

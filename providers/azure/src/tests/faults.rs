@@ -36,6 +36,19 @@ async fn a_parameter_that_azure_would_refuse_late_is_refused_early() {
 }
 
 #[tokio::test]
+async fn a_change_waits_until_the_one_before_is_complete() {
+    let (replay, cloud) = named(&[]).await;
+    let _under_way = cloud.turn.lock().await;
+    let rule = InboundRule { name: "r".into(), start: "203.0.113.7".into(), end: "203.0.113.7".into() };
+    let changes = async {
+        tokio::join!(cloud.set_parameter("wal_level", "logical"), cloud.restart(), cloud.allow_inbound(&rule), cloud.revoke_inbound("r"))
+    };
+    assert!(tokio::time::timeout(Duration::from_millis(100), changes).await.is_err());
+    // Nothing was sent, which the replay would not know.
+    replay.finish();
+}
+
+#[tokio::test]
 async fn a_stopped_server_is_not_waited_for() {
     let (replay, cloud) = named(&["stopped"]).await;
     let error = cloud.set_parameter("wal_level", "logical").await.unwrap_err();
