@@ -48,6 +48,8 @@ pub struct Settings {
     pub credential: Credential,
     /// Whom to trust, for ARM and for Entra ID.
     pub tls: rustls::ClientConfig,
+    /// How long an answer may take before it counts as lost.
+    pub answer_timeout: Duration,
     /// Who hears what is waited for.
     pub waits: Waits,
 }
@@ -74,7 +76,7 @@ pub struct AzureCloud {
 impl AzureCloud {
     /// Checks the settings; nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self> {
-        let http = http_client(settings.tls.clone())
+        let http = http_client(settings.tls.clone(), settings.answer_timeout)
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error))?;
         let pace = Pace { waits: settings.waits.clone(), ..Pace::default() };
@@ -180,12 +182,12 @@ impl AzureCloud {
 }
 
 /// The client that carries everything to ARM and to Entra ID.
-pub(crate) fn http_client(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
+pub(crate) fn http_client(tls: rustls::ClientConfig, answer_timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(20))
-        .timeout(Duration::from_secs(120))
+        .timeout(answer_timeout)
         .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
 }
 

@@ -87,6 +87,7 @@ fn settings(origin: &str, tls: rustls::ClientConfig) -> Settings {
         server: "shop-prod".to_owned(),
         credential: Credential::Token(SecretString::from("fixture-token-0")),
         tls,
+        answer_timeout: Duration::from_secs(20),
         waits: Default::default(),
     }
 }
@@ -108,7 +109,7 @@ async fn replay_in(
     let replay = Replay::start(acceptor, &paths).await;
     let mut settings = settings(&replay.origin, client);
     change(&mut settings);
-    let http = http_client(settings.tls.clone()).build().unwrap();
+    let http = http_client(settings.tls.clone(), settings.answer_timeout).build().unwrap();
     let mut world = World { pace: fast(), http, executor: azure_identity::new_executor() };
     arrange(&mut world, &settings);
     let cloud = AzureCloud::in_world(settings, world).unwrap();
