@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use azure2neon_azure::CredentialKind;
+use azure2neon_core::plan::CopyPath;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
 
 /// Moves a PostgreSQL database from Azure Database for PostgreSQL (Flexible Server) to Neon: provisions both sides, copies,
 /// proves that every table is equal, switches over within a bounded pause, and leaves nothing behind.
@@ -84,6 +86,9 @@ pub struct Overrides {
     /// PostgreSQL major version of the target (16, 17 or 18)
     #[arg(long, global = true, env = "AZURE2NEON_PG_VERSION", value_name = "N")]
     pub pg_version: Option<u32>,
+    /// How the rows get to Neon
+    #[arg(long, global = true, env = "AZURE2NEON_COPY", value_name = "PATH", value_enum)]
+    pub copy: Option<CopyChoice>,
     /// File that gets the new connection string
     #[arg(long, global = true, env = "AZURE2NEON_ENV_FILE", value_name = "FILE")]
     pub env_file: Option<PathBuf>,
@@ -93,6 +98,30 @@ pub struct Overrides {
     /// Folder of the run's plan and journal
     #[arg(long, global = true, env = "AZURE2NEON_RUN_DIR", value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
+}
+
+/// How the rows get to the target, as the operator says it; also in the configuration file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CopyChoice {
+    /// The plan says which way, and why
+    #[default]
+    Auto,
+    /// Through this machine, under one snapshot
+    Stream,
+    /// Neon fetches them by itself
+    Direct,
+}
+
+impl CopyChoice {
+    /// The path, unless it is the planner's to decide.
+    pub fn path(self) -> Option<CopyPath> {
+        match self {
+            Self::Auto => None,
+            Self::Stream => Some(CopyPath::Stream),
+            Self::Direct => Some(CopyPath::Direct),
+        }
+    }
 }
 
 /// What to do.

@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use crate::args::{self, Global};
+use crate::args::{self, CopyChoice, Global};
 use crate::secrets::{Environment, Secret};
 
 /// The longest that writes are refused before the source is reopened, unless configured.
@@ -32,6 +32,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 struct File {
     source: Source,
     target: Target,
+    copy: CopyTable,
     hand_over: HandOverTable,
     cut_over: CutOver,
     schema: Schema,
@@ -78,6 +79,12 @@ struct Target {
     role: Option<String>,
     egress: Option<Vec<String>>,
     api_key_file: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CopyTable {
+    path: CopyChoice,
 }
 
 #[derive(Default, Deserialize)]
@@ -189,6 +196,7 @@ impl Config {
             subscription_sslmode: file.source.subscription_sslmode.clone().unwrap_or_else(|| "require".into()),
             expected_failures: file.schema.expected_failures.clone(),
             max_pause,
+            copy: over.copy.unwrap_or(file.copy.path).path(),
             hand_over: HandOver {
                 env_file: over
                     .env_file

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use azure2neon_postgres::walsender::ExportedSlot;
 use azure2neon_postgres::{Endpoint, Session};
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
@@ -41,12 +42,14 @@ pub struct Context {
     access: Access,
     target_endpoint: OnceCell<Endpoint>,
     replication_password: Mutex<Option<SecretString>>,
+    slot: Mutex<Option<ExportedSlot>>,
 }
 
 impl Context {
     /// A context for the run in `folder`.
     pub fn new(plan: Plan, settings: Settings, clouds: Clouds, access: Access, folder: RunFolder, events: Events) -> Self {
-        Self { plan, settings, clouds, folder, events, access, target_endpoint: OnceCell::new(), replication_password: Mutex::new(None) }
+        let (target_endpoint, replication_password, slot) = Default::default();
+        Self { plan, settings, clouds, folder, events, access, target_endpoint, replication_password, slot }
     }
 
     /// Ends the run's use of its folder and gives it back.
@@ -133,6 +136,16 @@ impl Context {
     /// Remembers, for the life of this process, the password that a step gave the replication role.
     pub async fn remember_replication_password(&self, password: SecretString) {
         *self.replication_password.lock().await = Some(password);
+    }
+
+    /// Keeps a new slot's snapshot, for the life of this process, until the copy takes it.
+    pub async fn hold_slot(&self, slot: ExportedSlot) {
+        *self.slot.lock().await = Some(slot);
+    }
+
+    /// The snapshot that this process holds; none if the slot was made by an earlier one, which took it to its grave.
+    pub async fn take_slot(&self) -> Option<ExportedSlot> {
+        self.slot.lock().await.take()
     }
 
     /// The folder's output of a step, or `None` if it is not done.

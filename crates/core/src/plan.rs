@@ -19,6 +19,8 @@ pub struct Plan {
     pub source: PlannedSource,
     /// Where to.
     pub target: PlannedTarget,
+    /// How the rows get there.
+    pub copy: PlannedCopy,
     /// What the operator should know.
     pub findings: Vec<Finding>,
     /// What will be done, in order.
@@ -59,6 +61,35 @@ pub struct PlannedTarget {
     pub database: String,
     /// Its owner.
     pub role: String,
+}
+
+/// How the rows get to the target.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlannedCopy {
+    /// Through this machine or not.
+    pub path: CopyPath,
+    /// Why this way.
+    pub reason: String,
+}
+
+/// The ways for rows to get to the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CopyPath {
+    /// This program copies them, through this machine, under the slot's snapshot.
+    Stream,
+    /// The target's subscription fetches them from the source by itself.
+    Direct,
+}
+
+impl CopyPath {
+    /// The path in words.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Stream => "through this machine",
+            Self::Direct => "by the subscription",
+        }
+    }
 }
 
 /// Names of what the run makes on both servers.

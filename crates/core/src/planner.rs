@@ -5,14 +5,20 @@ use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 
 use crate::cloud::{InboundRule, ProjectSpec, TargetDatabase};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Finding, MARK_PREFIX, PLAN_VERSION, Plan, PlannedSource, PlannedTarget, RULE_PREFIX, Severity, Stage, Step};
+use crate::plan::{
+    CopyPath, Finding, MARK_PREFIX, PLAN_VERSION, Plan, PlannedCopy, PlannedSource, PlannedTarget, RULE_PREFIX, Severity, Stage, Step,
+};
 use crate::server_checks;
 use crate::settings::Settings;
 use crate::steps::{self, Action, IdentityChange, ParameterChange, Reverse};
 use crate::survey::Survey;
+use crate::units;
 
 /// Majors that a target can have and that subscribe without a superuser.
 const TARGET_MAJORS: std::ops::RangeInclusive<u32> = 16..=18;
+
+/// Connections to each side in a copy through this machine: a small target's cores are busy with two, a far one's line with four.
+const WORKERS: usize = 4;
 
 /// Our slot, two for tables that are being synchronized, one to spare.
 const SLOTS_NEEDED: i64 = 4;
@@ -21,6 +27,7 @@ const SLOTS_NEEDED: i64 = 4;
 pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     refuse_impossible(survey)?;
     let target = target(survey, settings)?;
+    let copy = copy_path(survey, settings);
     let mark = format!("{MARK_PREFIX}{run}");
     let published = survey.inventory.publishable();
     let identities = replica_identities(&survey.inventory);
@@ -50,7 +57,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
         vec![
             Action::CreateProject(steps::CreateProject { spec }),
             Action::CreateDatabase(steps::CreateDatabase { database }),
-            Action::ImportSchema(steps::ImportSchema {}),
+            Action::ImportSchema(steps::ImportSchema { keys: copy.path == CopyPath::Direct }),
         ],
     );
     add(
@@ -68,11 +75,9 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
         vec![
             Action::AllowTargetInbound(steps::AllowTargetInbound { rules, provenance: survey.egress.provenance.clone() }),
             Action::ProveReachability(steps::ProveReachability {}),
-            Action::Subscribe(steps::Subscribe { name: mark.clone() }),
-            Action::CopyData(steps::CopyData {}),
-            Action::BuildIndexes(steps::BuildIndexes {}),
         ],
     );
+    add(Stage::BringOver, bring_over(copy.path, &mark));
     add(Stage::KeepInStep, vec![Action::CatchUp(steps::CatchUp {}), Action::Compare(steps::Compare {})]);
     add(
         Stage::CutOver,
@@ -105,9 +110,41 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
             sequences: survey.inventory.sequences.len(),
         },
         target,
+        copy,
         findings: [server_checks::findings(&survey.server, bytes), findings(&survey.inventory, &identities)].concat(),
         steps,
     })
+}
+
+/// How the rows get to the target, and why that way.
+fn copy_path(survey: &Survey, settings: &Settings) -> PlannedCopy {
+    let far = units::round_trip(survey.round_trip);
+    match settings.copy {
+        Some(path) => PlannedCopy { path, reason: format!("as configured; the source is {far} away from this machine") },
+        None => PlannedCopy {
+            path: CopyPath::Direct,
+            reason: format!("the cloud's own way, for this machine is {far} away from the source; --copy stream takes it through here"),
+        },
+    }
+}
+
+/// The copy. A subscription that copies must be there before; one that goes on from a copy's snapshot comes last, when all that
+/// it needs to apply changes is there.
+fn bring_over(path: CopyPath, mark: &str) -> Vec<Action> {
+    let name = mark.to_owned();
+    match path {
+        CopyPath::Direct => vec![
+            Action::Subscribe(steps::Subscribe { name, copy_data: true }),
+            Action::CopyData(steps::CopyData {}),
+            Action::BuildIndexes(steps::BuildIndexes {}),
+        ],
+        CopyPath::Stream => vec![
+            Action::CreateSlot(steps::CreateSlot { name: name.clone() }),
+            Action::StreamData(steps::StreamData { slot: name.clone(), workers: WORKERS }),
+            Action::BuildIndexes(steps::BuildIndexes {}),
+            Action::Subscribe(steps::Subscribe { name, copy_data: false }),
+        ],
+    }
 }
 
 /// The finish takes back, last made first, what the steps say they can take back and the target doesn't need.

@@ -21,6 +21,7 @@ fn settings() -> Settings {
         subscription_sslmode: "require".into(),
         expected_failures: Vec::new(),
         max_pause: Duration::from_secs(30),
+        copy: None,
         hand_over: HandOver { env_file: PathBuf::from("app.env"), variable: "DATABASE_URL".into(), command: Vec::new() },
         network: Network::default(),
         tools: None,
@@ -86,6 +87,7 @@ fn survey(tables: Vec<Table>) -> Survey {
         region: ("aws-eu-west-2".into(), "nearest".into()),
         region_closed: None,
         existing: None,
+        round_trip: Duration::from_micros(400),
         egress: EgressAddresses { addresses: vec!["3.1.1.1".into(), "3.1.1.2".into()], provenance: "list of a day".into() },
     }
 }
@@ -109,6 +111,20 @@ fn the_source_is_not_changed_before_the_schema_is_on_the_target() {
     assert!(at("create-publication") < at("subscribe"), "the slot reads publications as of its own start");
     assert!(at("set-replica-identity") < at("create-publication"), "publishing a table without identity breaks the application");
     assert!(at("final-compare") < at("hand-over"));
+}
+
+#[test]
+fn a_copy_through_this_machine_is_subscribed_to_when_all_is_in() {
+    let plan = plan(&survey(vec![table("a")]), &Settings { copy: Some(CopyPath::Stream), ..settings() }, "abcdef").unwrap();
+    let ids: Vec<&str> = plan.steps.iter().map(Step::id).collect();
+    let from = ids.iter().position(|id| *id == "create-slot").unwrap();
+    assert_eq!(ids[from..from + 4], ["create-slot", "stream-data", "build-indexes", "subscribe"]);
+    assert!(!ids.contains(&"copy-data"));
+    assert!(plan.copy.reason.contains("0.4 ms"), "{}", plan.copy.reason);
+    match (&plan.step("import-schema").unwrap().action, &plan.step("subscribe").unwrap().action) {
+        (Action::ImportSchema(import), Action::Subscribe(subscribe)) => assert!(!import.keys && !subscribe.copy_data),
+        _ => unreachable!(),
+    }
 }
 
 #[test]

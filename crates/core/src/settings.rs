@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::plan::CopyPath;
+
 /// Settings of a migration, without secrets.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -27,6 +29,8 @@ pub struct Settings {
     pub expected_failures: Vec<String>,
     /// How long the source may refuse writes before the hand-over.
     pub max_pause: Duration,
+    /// How the tables' rows get to the target; the planner decides if it isn't said.
+    pub copy: Option<CopyPath>,
     /// The hand-over.
     pub hand_over: HandOver,
     /// How to get to the servers.

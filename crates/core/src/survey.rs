@@ -1,5 +1,7 @@
 //! Looks at both clouds and the source, and changes nothing.
 
+use std::time::Duration;
+
 use azure2neon_postgres::fence::{self, FenceBefore};
 use azure2neon_postgres::{Inventory, inventory};
 
@@ -35,6 +37,8 @@ pub struct Survey {
     pub region_closed: Option<String>,
     /// A project that has the planned name already.
     pub existing: Option<TargetProject>,
+    /// A statement's way to the source and back, from this machine.
+    pub round_trip: Duration,
     /// From where the target will connect.
     pub egress: EgressAddresses,
 }
@@ -72,6 +76,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
 
     let endpoint = access.source_endpoint(settings, &server.host, &user, "azure2neon_plan").await?;
     let source = access.connect(&server, &endpoint).await?;
+    let round_trip = source.round_trip().await?;
     let used = source
         .query_one(
             "select (select pg_catalog.count(*) from pg_catalog.pg_replication_slots), \
@@ -84,6 +89,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         fence: fence::fence_state(&source, &settings.source_database).await?,
         slots: used.get(0),
         senders: used.get(1),
+        round_trip,
         identity: clouds.source.identity(),
         server,
         user,

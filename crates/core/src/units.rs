@@ -1,5 +1,7 @@
 //! Figures as people read them.
 
+use std::time::Duration;
+
 /// Bytes with a binary unit: `17.3 MiB`.
 pub fn bytes(bytes: i64) -> String {
     let mut value = bytes as f64;
@@ -21,6 +23,11 @@ pub fn milliseconds(milliseconds: u64) -> String {
         1_000..60_000 => format!("{:.1} s", milliseconds as f64 / 1e3),
         _ => format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1_000),
     }
+}
+
+/// A round trip in milliseconds: `0.4 ms`.
+pub fn round_trip(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
 }
 
 #[cfg(test)]

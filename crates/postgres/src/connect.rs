@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinHandle;
-use tokio_postgres::Client;
 use tokio_postgres::config::{Config, SslMode};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +22,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const STARTING_DEADLINE: Duration = Duration::from_secs(60);
 /// A server that does not answer at all is tried again this long.
 const SILENT_DEADLINE: Duration = Duration::from_secs(4);
+
+/// What was sent must be acknowledged within this time: keepalives notice a dead line only while nothing is under way.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(90);
 
 /// Text forms and limits that every session shares, so that both servers print a value alike and nothing of the
 /// database's or role's own defaults (a fence, a timeout) reaches the migration's sessions.
@@ -89,6 +93,28 @@ impl Endpoint {
     }
 
     async fn connect_once(&self) -> Result<Session> {
+        let (client, running) = self.open(self.connector()).await?;
+        let mut session = Session { client, _running: running, pid: 0, version_num: 0 };
+        session.client.batch_execute(SETTINGS).await?;
+        let row = session
+            .client
+            .query_one("select pg_catalog.pg_backend_pid(), pg_catalog.current_setting('server_version_num')::pg_catalog.int4", &[])
+            .await?;
+        session.pid = row.try_get(0)?;
+        session.version_num = row.try_get::<_, i32>(1)?.unsigned_abs();
+        Ok(session)
+    }
+
+    /// TLS as it is set up for this server.
+    pub(crate) fn connector(&self) -> MakeRustlsConnect {
+        MakeRustlsConnect::new((*self.tls).clone())
+    }
+
+    /// One try at a bare connection through `tls`, without the pinned settings.
+    pub(crate) async fn open<T>(&self, tls: T) -> Result<(Client, Running)>
+    where
+        T: MakeTlsConnect<Socket, Stream: Send + 'static>,
+    {
         let mut config = Config::new();
         config
             .host(&self.host)
@@ -102,11 +128,11 @@ impl Endpoint {
             .keepalives(true)
             .keepalives_idle(Duration::from_secs(30))
             .keepalives_interval(Duration::from_secs(10))
-            .keepalives_retries(6);
+            .keepalives_retries(6)
+            .tcp_user_timeout(UNACKNOWLEDGED);
         if let Some(address) = self.address {
             config.hostaddr(address);
         }
-        let tls = MakeRustlsConnect::new((*self.tls).clone());
         // The driver's own timeout covers the TCP handshake alone; a proxy may accept and then say nothing.
         let (client, connection) = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(tls))
             .await
@@ -116,15 +142,7 @@ impl Endpoint {
                 tracing::debug!("connection ended: {}", Error::from(error));
             }
         });
-        let mut session = Session { client, task, pid: 0, version_num: 0 };
-        session.client.batch_execute(SETTINGS).await?;
-        let row = session
-            .client
-            .query_one("select pg_catalog.pg_backend_pid(), pg_catalog.current_setting('server_version_num')::pg_catalog.int4", &[])
-            .await?;
-        session.pid = row.try_get(0)?;
-        session.version_num = row.try_get::<_, i32>(1)?.unsigned_abs();
-        Ok(session)
+        Ok((client, Running(task)))
     }
 
     /// The same server and role, another database.
@@ -170,7 +188,7 @@ fn is_starting(error: &Error) -> bool {
 /// An open connection; ends with this value.
 pub struct Session {
     client: Client,
-    task: JoinHandle<()>,
+    _running: Running,
     pid: i32,
     version_num: u32,
 }
@@ -184,6 +202,20 @@ impl Session {
     /// `server_version_num`, for instance 170010.
     pub fn version_num(&self) -> u32 {
         self.version_num
+    }
+
+    /// The shortest of three round trips to the server.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn round_trip(&self) -> Result<Duration> {
+        let mut shortest = Duration::MAX;
+        for _ in 0..3 {
+            let began = Instant::now();
+            self.client.simple_query("").await?;
+            shortest = shortest.min(began.elapsed());
+        }
+        Ok(shortest)
     }
 
     /// The server's major version, for instance 17.
@@ -212,9 +244,12 @@ impl DerefMut for Session {
     }
 }
 
-impl Drop for Session {
+/// The task that moves a connection's bytes; the connection ends with it.
+pub(crate) struct Running(JoinHandle<()>);
+
+impl Drop for Running {
     fn drop(&mut self) {
         // Without this a session that is dropped in the middle of a COPY would live until the server noticed.
-        self.task.abort();
+        self.0.abort();
     }
 }

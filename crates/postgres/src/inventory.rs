@@ -180,6 +180,8 @@ pub mod sql {
         include_str!("../sql/user_schemas.sql"),
         ") s order by s.nspname collate \"C\""
     );
+    /// Tables without statistics, and those with statistics objects.
+    pub const UNANALYZED: &str = over_user_schemas!("../sql/unanalyzed.sql");
     /// The database's own properties.
     pub const DATABASE: &str = include_str!("../sql/database.sql");
     /// Extensions with their versions.

@@ -17,9 +17,11 @@ pub mod replication;
 pub mod roles;
 pub mod schema;
 pub mod sequences;
+pub mod statistics;
 pub mod subscription;
 pub mod tls;
 pub mod views;
+pub mod walsender;
 
 pub use connect::{Endpoint, Session};
 pub use error::{Doing, Error, ErrorKind, Result};

@@ -127,11 +127,15 @@ pub async fn create_slot(session: &Session, name: &str, deadline: Duration) -> R
         return Err(error.doing(what()));
     }
     session.batch_execute("rollback").await.doing(what)?;
-    let rows = session.query(BLOCKERS, &[]).await.doing(what)?;
+    Err(waited_for(session, deadline).await.doing(what)?.doing(what()))
+}
+
+/// The error for a slot that could not be made within `deadline`: it names what it waited for.
+pub(crate) async fn waited_for(session: &Session, deadline: Duration) -> Result<Error> {
+    let rows = session.query(BLOCKERS, &[]).await?;
     let blockers = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
     let who = if blockers.is_empty() { "none is left now: try again".to_owned() } else { blockers.join("; ") };
-    let waited = deadline.as_secs_f64();
-    Err(Error::new(ErrorKind::Timeout, what(), format!("waited {waited:.0} s for transactions that were open: {who}")))
+    Ok(Error::new(ErrorKind::Timeout, "", format!("waited {:.0} s for transactions that were open: {who}", deadline.as_secs_f64())))
 }
 
 /// The slot's state; None if there is no such slot.

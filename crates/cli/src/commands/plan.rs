@@ -63,6 +63,7 @@ pub fn print(plan: &Plan, mark: impl Fn(&str) -> &'static str) {
         target.region_reason,
         target.role,
     ));
+    out(&format!("{}    {} ({})", bold("Copy:"), plan.copy.path.title(), plan.copy.reason));
     for finding in &plan.findings {
         let word = match finding.severity {
             Severity::Note => faint("note:"),

@@ -11,9 +11,18 @@ use crate::operation::{Observed, Operation, output};
 use crate::plan::Effect;
 use crate::settings::matches_pattern;
 
-/// Imports tables and keys, one statement at a time; every one that fails is named.
+/// Imports tables, one statement at a time; every one that fails is named.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ImportSchema {}
+pub struct ImportSchema {
+    /// Whether the keys come with the tables: whoever copies them row by row needs them, a load does better without.
+    pub keys: bool,
+}
+
+impl ImportSchema {
+    fn wants(&self) -> fn(Section) -> bool {
+        if self.keys { |section| section != Section::PostData } else { |section| section == Section::PreData }
+    }
+}
 
 /// The file in the run's folder that holds the schema's entries.
 const SCHEMA: &str = "schema.json";
@@ -25,11 +34,12 @@ impl Operation for ImportSchema {
     }
 
     fn describe(&self) -> String {
-        "import schemas, types, functions, tables and keys with pg_dump; any statement that fails stops the run".into()
+        let and_keys = if self.keys { "tables and keys" } else { "and tables without keys" };
+        format!("import schemas, types, functions, {and_keys} with pg_dump; any statement that fails stops the run")
     }
 
     async fn observe(&self, cx: &Context) -> Result<Observed> {
-        observe(cx, |section| section != Section::PostData).await
+        observe(cx, self.wants()).await
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
@@ -39,7 +49,7 @@ impl Operation for ImportSchema {
         let ca_file = cx.settings.network.ca_file.as_deref();
         let entries = schema::dump_schema(&tools, &cx.source_endpoint().await?, ca_file, cx.folder.path()).await?;
         cx.folder.keep(SCHEMA, &entries)?;
-        import(cx, "import-schema", |section| section != Section::PostData).await?;
+        import(cx, "import-schema", self.wants()).await?;
         Ok(Value::Null)
     }
 
@@ -84,10 +94,14 @@ pub(super) async fn observe(cx: &Context, wanted: fn(Section) -> bool) -> Result
     })
 }
 
+/// The schema, as it was dumped for this run.
+pub(super) fn entries(cx: &Context) -> Result<Vec<Entry>> {
+    Ok(cx.folder.kept(SCHEMA)?.unwrap_or_default())
+}
+
 /// Applies the entries of these sections and fails with all that could not be applied and was not expected to fail.
 pub(super) async fn import(cx: &Context, step: &'static str, wanted: fn(Section) -> bool) -> Result<()> {
-    let entries: Vec<Entry> = cx.folder.kept::<Vec<Entry>>(SCHEMA)?.unwrap_or_default();
-    let entries: Vec<Entry> = entries.into_iter().filter(|entry| wanted(entry.section)).collect();
+    let entries: Vec<Entry> = entries(cx)?.into_iter().filter(|entry| wanted(entry.section)).collect();
     let mut target = cx.target().await?;
     let failures = schema::apply(&mut target, &cx.names().mark, &entries, &mut |done, total| {
         cx.events.say(Event::Progress {

@@ -10,6 +10,7 @@ mod create_database;
 mod create_project;
 mod create_publication;
 mod create_replication_role;
+mod create_slot;
 mod drain;
 mod enable_logical_replication;
 mod fence_writes;
@@ -23,6 +24,7 @@ mod restore_suspend_timeout;
 mod reverse;
 mod set_replica_identity;
 mod set_sequences;
+mod stream_data;
 mod subscribe;
 
 pub use allow_target_inbound::AllowTargetInbound;
@@ -37,6 +39,7 @@ pub use create_project::CreateProject;
 pub(crate) use create_project::name_is_taken;
 pub use create_publication::CreatePublication;
 pub use create_replication_role::CreateReplicationRole;
+pub use create_slot::CreateSlot;
 pub use drain::Drain;
 pub use enable_logical_replication::{EnableLogicalReplication, ParameterChange};
 pub use fence_writes::FenceWrites;
@@ -50,6 +53,7 @@ pub use restore_suspend_timeout::RestoreSuspendTimeout;
 pub use reverse::Reverse;
 pub use set_replica_identity::{IdentityChange, SetReplicaIdentity};
 pub use set_sequences::SetSequences;
+pub use stream_data::StreamData;
 pub use subscribe::Subscribe;
 
 use serde::{Deserialize, Serialize};
@@ -84,7 +88,7 @@ actions! {
     CreateProject(CreateProject) = "create-project",
     /// Creates the target's database.
     CreateDatabase(CreateDatabase) = "create-database",
-    /// Imports tables and keys.
+    /// Imports tables, and keys unless the copy makes them.
     ImportSchema(ImportSchema) = "import-schema",
     /// Sets server parameters, with one restart if due.
     EnableLogicalReplication(EnableLogicalReplication) = "enable-logical-replication",
@@ -100,7 +104,11 @@ actions! {
     AllowTargetInbound(AllowTargetInbound) = "allow-target-inbound",
     /// Connects from the target to the source.
     ProveReachability(ProveReachability) = "prove-reachability",
-    /// Creates slot and subscription.
+    /// Creates the slot, with the snapshot that the copy reads.
+    CreateSlot(CreateSlot) = "create-slot",
+    /// Copies every table through this machine.
+    StreamData(StreamData) = "stream-data",
+    /// Creates the subscription.
     Subscribe(Subscribe) = "subscribe",
     /// Waits for the initial copy.
     CopyData(CopyData) = "copy-data",

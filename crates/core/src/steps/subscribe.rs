@@ -1,22 +1,24 @@
-use std::time::Duration;
-
 use async_trait::async_trait;
 use azure2neon_postgres::subscription::{self, Publisher};
 use azure2neon_postgres::{Ident, Session, barrier, replication};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::copy_data::slot_is_gone;
 use super::create_publication::schema_exists;
+use super::create_slot::SLOT_DEADLINE;
 use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Observed, Operation, output};
 use crate::plan::Effect;
 
-/// Creates the replication slot on the source and the subscription on the target, which copies the data by itself.
+/// Creates the subscription on the target: on a slot of its own, and it copies the data by itself; or on the slot of the copy.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Subscribe {
     /// Name of slot, subscription and publication.
     pub name: String,
+    /// Whether it copies the data.
+    pub copy_data: bool,
 }
 
 /// The step's output.
@@ -25,9 +27,6 @@ struct Made {
     /// The subscription's oid on the target.
     oid: u32,
 }
-
-/// The slot waits for transactions that run when it is made; longer than this and the operator must know.
-const SLOT_DEADLINE: Duration = Duration::from_secs(120);
 
 impl Subscribe {
     /// Slots on the source that are this run's: its own, and those that a failed table synchronization left. The latter
@@ -53,7 +52,11 @@ impl Operation for Subscribe {
     }
 
     fn describe(&self) -> String {
-        format!("create replication slot and subscription {} (copy_data, streaming, own slot)", self.name)
+        if self.copy_data {
+            format!("create replication slot and subscription {} (copy_data, streaming, own slot)", self.name)
+        } else {
+            format!("create subscription {} from where the copy was taken (streaming, the copy's slot)", self.name)
+        }
     }
 
     fn inverse(&self) -> Option<String> {
@@ -70,12 +73,17 @@ impl Operation for Subscribe {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let endpoint = cx.replication_endpoint().await?;
-        // Before the subscription there can be no changes that anybody waits for: a slot of an earlier attempt is as good.
-        replication::create_slot(&endpoint.connect().await?, &self.name, SLOT_DEADLINE).await?;
+        let source = endpoint.connect().await?;
+        if self.copy_data {
+            // Before the subscription there can be no changes that anybody waits for: a slot of an earlier attempt is as good.
+            replication::create_slot(&source, &self.name, SLOT_DEADLINE).await?;
+        } else if replication::slot(&source, &self.name).await?.is_none() {
+            return Err(slot_is_gone(&self.name));
+        }
         let target = cx.target().await?;
         barrier::create_barrier(&target, &self.name).await?;
         let conninfo = subscription::conninfo(&Publisher::from(&endpoint), &cx.settings.subscription_sslmode, &self.name);
-        subscription::create_subscription(&target, &self.name, &conninfo, &self.name, &self.name, true).await?;
+        subscription::create_subscription(&target, &self.name, &conninfo, &self.name, &self.name, self.copy_data).await?;
         Ok(Value::Null)
     }
 

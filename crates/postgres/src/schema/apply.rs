@@ -24,12 +24,11 @@ pub async fn apply(
     entries: &[Entry],
     progress: &mut (dyn FnMut(usize, usize) + Send),
 ) -> Result<Vec<Failure>> {
-    let marker = QualifiedName::new(marker_schema, "applied");
-    let applied = prepare(session, &marker).await.doing(|| format!("prepare the marker table {marker}"))?;
+    let applied = applied(session, marker_schema).await?;
     let mut failures = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         if !applied.contains(&entry.id)
-            && let Err(error) = execute(session, &marker, entry).await
+            && let Err(error) = execute(session, marker_schema, &[entry]).await
         {
             if session.is_closed() {
                 return Err(error.doing(format!("create {} {}", entry.kind, entry.name)));
@@ -47,7 +46,17 @@ pub async fn apply(
     Ok(failures)
 }
 
-async fn prepare(session: &Session, marker: &QualifiedName) -> Result<BTreeSet<String>> {
+/// The ids of the entries that are applied; makes the table of marks if there is none.
+pub(crate) async fn applied(session: &Session, marker_schema: &str) -> Result<BTreeSet<String>> {
+    let marker = marker(marker_schema);
+    read(session, &marker).await.doing(|| format!("prepare the marker table {marker}"))
+}
+
+fn marker(schema: &str) -> QualifiedName {
+    QualifiedName::new(schema, "applied")
+}
+
+async fn read(session: &Session, marker: &QualifiedName) -> Result<BTreeSet<String>> {
     session
         .batch_execute(&format!(
             "create schema if not exists {};
@@ -60,16 +69,21 @@ async fn prepare(session: &Session, marker: &QualifiedName) -> Result<BTreeSet<S
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-async fn execute(session: &Session, marker: &QualifiedName, entry: &Entry) -> Result<()> {
-    // One message, hence one round trip an entry: a schema has thousands, and the target may be an ocean away.
-    let message = format!(
-        "begin; set local search_path = ''; set local check_function_bodies = off;\n{}\n;\
-         insert into {marker} (id, kind, name) values ({}, {}, {}); commit",
-        entry.sql,
-        literal(&entry.id),
-        literal(&entry.kind),
-        literal(&entry.name)
-    );
+/// Executes `entries` with their marks, all or none; what lost a deadlock is sent again.
+pub(crate) async fn execute(session: &Session, marker_schema: &str, entries: &[&Entry]) -> Result<()> {
+    let marker = marker(marker_schema);
+    // One message, hence one round trip: a schema has thousands of entries, and the target may be an ocean away.
+    let mut message = "begin; set local search_path = ''; set local check_function_bodies = off;".to_owned();
+    for entry in entries {
+        message.push_str(&format!(
+            "\n{}\n;insert into {marker} (id, kind, name) values ({}, {}, {});",
+            entry.sql,
+            literal(&entry.id),
+            literal(&entry.kind),
+            literal(&entry.name)
+        ));
+    }
+    message.push_str(" commit");
     let mut tried = 0;
     loop {
         let Err(error) = session.batch_execute(&message).await else { return Ok(()) };

@@ -1,6 +1,7 @@
 //! The schema: dumped by pg_dump, executed by ourselves one table-of-contents entry at a time.
 
 mod apply;
+mod indexed;
 mod script;
 mod tools;
 
@@ -14,6 +15,8 @@ use crate::ident::Ident;
 use crate::inventory::sql::PROVIDER_SCHEMAS;
 
 pub use apply::apply;
+pub(crate) use apply::{applied, execute};
+pub use indexed::indexed_table;
 pub use tools::Tools;
 
 /// How long pg_dump waits for a table's lock, in milliseconds; its own request would queue the application behind it.

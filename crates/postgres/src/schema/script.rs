@@ -186,7 +186,7 @@ fn is_key(kind: &str, sql: &str, seen: &mut BTreeSet<String>) -> bool {
 }
 
 /// The identifier that `text` begins with, as written, and what follows it.
-fn identifier(text: &str) -> (&str, &str) {
+pub(super) fn identifier(text: &str) -> (&str, &str) {
     let end = if let Some(inner) = text.strip_prefix('"') {
         let bytes = inner.as_bytes();
         let mut at = 0;

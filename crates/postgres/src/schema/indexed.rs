@@ -1,0 +1,64 @@
+//! Which table an index of a dump is on.
+
+use super::Entry;
+use super::script::identifier;
+use crate::ident::QualifiedName;
+
+/// The table that this entry makes an index of, alone or for a constraint; none for any other entry.
+pub fn indexed_table(entry: &Entry) -> Option<QualifiedName> {
+    let table = match entry.kind.as_str() {
+        "CONSTRAINT" => {
+            let rest = entry.sql.strip_prefix("ALTER TABLE ")?;
+            let (table, rest) = qualified_name(rest.strip_prefix("ONLY ").unwrap_or(rest))?;
+            let (_, definition) = identifier(rest.trim_start().strip_prefix("ADD CONSTRAINT ")?);
+            let definition = definition.trim_start();
+            ["PRIMARY KEY", "UNIQUE", "EXCLUDE"].iter().any(|kind| definition.starts_with(kind)).then_some(table)?
+        }
+        "INDEX" => {
+            let rest = entry.sql.strip_prefix("CREATE ")?;
+            let rest = rest.strip_prefix("UNIQUE ").unwrap_or(rest);
+            let (_, rest) = identifier(rest.strip_prefix("INDEX ")?);
+            let rest = rest.strip_prefix(" ON ")?;
+            qualified_name(rest.strip_prefix("ONLY ").unwrap_or(rest))?.0
+        }
+        _ => return None,
+    };
+    Some(table)
+}
+
+/// The qualified name that `text` begins with, and what follows it.
+fn qualified_name(text: &str) -> Option<(QualifiedName, &str)> {
+    let (schema, rest) = identifier(text);
+    let (name, rest) = identifier(rest.strip_prefix('.')?);
+    Some((QualifiedName::new(unquoted(schema), unquoted(name)), rest))
+}
+
+fn unquoted(identifier: &str) -> String {
+    match identifier.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => identifier.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Section;
+
+    #[test]
+    fn an_index_names_its_table() {
+        let table = |kind: &str, sql: &str| {
+            let entry = Entry { id: String::new(), kind: kind.into(), name: String::new(), section: Section::Keys, sql: sql.into() };
+            indexed_table(&entry)
+        };
+        let name = |schema: &str, name: &str| Some(QualifiedName::new(schema, name));
+        assert_eq!(table("INDEX", "CREATE UNIQUE INDEX i ON public.t USING btree (x);"), name("public", "t"));
+        assert_eq!(table("INDEX", "CREATE INDEX \"a ON b\" ON ONLY \"S \"\"s\".\"t.u\" USING btree (x);"), name("S \"s", "t.u"));
+        let constraint =
+            |what: &str| table("CONSTRAINT", &format!("ALTER TABLE ONLY public.t\n    ADD CONSTRAINT \"PRIMARY KEY\" {what};"));
+        assert_eq!(constraint("EXCLUDE USING gist (r WITH &&)"), name("public", "t"));
+        assert_eq!(constraint("UNIQUE (a) DEFERRABLE"), name("public", "t"));
+        assert_eq!(constraint("CHECK ((a > 0)) NOT VALID"), None);
+        assert_eq!(table("FK CONSTRAINT", "ALTER TABLE ONLY public.t\n    ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.u(a);"), None);
+    }
+}
