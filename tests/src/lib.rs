@@ -72,6 +72,13 @@ impl Rig {
         std::fs::write(file, text.replace(&heading, &format!("{heading}{line}\n"))).unwrap();
     }
 
+    /// Lets the rows go through this machine.
+    pub fn stream(&self) {
+        let file = self.settings().join("azure2neon.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{text}\n[copy]\npath = \"stream\"\n")).unwrap();
+    }
+
     /// The env file that the hand-over writes.
     pub fn env_file(&self) -> PathBuf {
         self.folder.path().join("app.env")

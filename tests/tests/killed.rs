@@ -27,9 +27,20 @@ fn is_started(journal: &str, step: &str) -> bool {
 /// In the copy, in the catch-up, and between fence and hand-over, with a writer that goes on all the time.
 #[tokio::test(flavor = "multi_thread")]
 async fn at_three_points_under_load() {
+    under_load(Rig::bikeparts(|_| {}).await, "copy-data").await;
+}
+
+/// The same, where the copy goes through this machine and its snapshot dies with the program.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_three_points_under_load_streaming() {
     let rig = Rig::bikeparts(|_| {}).await;
+    rig.stream();
+    under_load(rig, "stream-data").await;
+}
+
+async fn under_load(rig: Rig, copy: &'static str) {
     let writer = Writer::start(rig.application(), WriterOptions::default());
-    assert!(rig.run_and_kill(&MIGRATE, |journal| is_started(journal, "copy-data")).await);
+    assert!(rig.run_and_kill(&MIGRATE, move |journal| is_started(journal, copy)).await);
     assert!(rig.run_and_kill(&MIGRATE, |journal| is_started(journal, "catch-up")).await);
     assert!(rig.run_and_kill(&MIGRATE, |journal| is_done(journal, "set-sequences")).await);
     assert!(!rig.source_is_open().await, "the last kill came while the source was fenced");
@@ -56,7 +67,17 @@ async fn at_three_points_under_load() {
 /// The first time that the journal says anything new of a step, one after another, in one migration.
 #[tokio::test(flavor = "multi_thread")]
 async fn at_every_edge_of_every_step() {
+    every_edge(shut().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_every_edge_of_every_step_streaming() {
     let rig = shut().await;
+    rig.stream();
+    every_edge(rig).await;
+}
+
+async fn every_edge(rig: Rig) {
     let mut seen = BTreeSet::new();
     loop {
         let known = seen.clone();
@@ -89,8 +110,20 @@ fn edges(journal: &str) -> BTreeSet<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn and_aborted() {
     let rig = shut().await;
+    let steps = ["operator-inbound", "create-project", "import-schema", "set-replica-identity", "subscribe", "build-indexes", "drain"];
+    aborted(rig, &steps).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_aborted_streaming() {
+    let rig = shut().await;
+    rig.stream();
+    aborted(rig, &["create-slot", "stream-data", "subscribe"]).await;
+}
+
+async fn aborted(rig: Rig, steps: &[&'static str]) {
     let before = rig.source_state().await;
-    for step in ["operator-inbound", "create-project", "import-schema", "set-replica-identity", "subscribe", "build-indexes", "drain"] {
+    for &step in steps {
         assert!(rig.run_and_kill(&MIGRATE, move |journal| is_started(journal, step)).await, "{step}");
         rig.run(&["abort", "--yes"]).await.expect_success();
         rig.expect_source_unchanged(&before, &format!("after {step}")).await;

@@ -4,6 +4,7 @@ use azure2neon_postgres::{QualifiedName, Session, replica_identity};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Action;
 use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Observed, Operation};
@@ -36,9 +37,30 @@ impl SetReplicaIdentity {
         Ok(())
     }
 
+    /// Sets the identities on the target of those tables whose index is there: a copy through this machine brings it later.
+    async fn set_on_target(&self, target: &Session) -> Result<()> {
+        let changes = self.ready_on_target(target).await?.into_iter().cloned().collect();
+        Self { changes }.set(target, |change| &change.to).await
+    }
+
+    async fn ready_on_target(&self, target: &Session) -> Result<Vec<&IdentityChange>> {
+        let tables = inventory::inventory(target).await?.tables;
+        let has_index =
+            |change: &&IdentityChange| tables.iter().any(|table| table.name == change.table && table.usable_unique_index.is_some());
+        Ok(self.changes.iter().filter(|change| matches!(change.to, ReplicaIdentity::Index(_))).filter(has_index).collect())
+    }
+
     /// The target looks rows up by its own identity, so an index must be the identity there too.
     fn on_target(&self) -> Vec<IdentityChange> {
         self.changes.iter().filter(|change| matches!(change.to, ReplicaIdentity::Index(_))).cloned().collect()
+    }
+}
+
+/// Sets on the target what has become possible since the step was done; before the subscription, which needs it.
+pub(super) async fn complete_on_target(cx: &Context, target: &Session) -> Result<()> {
+    match cx.plan.step("set-replica-identity").map(|step| &step.action) {
+        Some(Action::SetReplicaIdentity(step)) => step.set_on_target(target).await,
+        _ => Ok(()),
     }
 }
 
@@ -88,7 +110,9 @@ impl Operation for SetReplicaIdentity {
 
     async fn observe(&self, cx: &Context) -> Result<Observed> {
         let source = differing(&cx.source().await?, &self.changes, |change| &change.to).await?.len();
-        let target = differing(&cx.target().await?, &self.on_target(), |change| &change.to).await?.len();
+        let target = cx.target().await?;
+        let ready: Vec<IdentityChange> = self.ready_on_target(&target).await?.into_iter().cloned().collect();
+        let target = differing(&target, &ready, |change| &change.to).await?.len();
         Ok(match source + target {
             0 => Observed::present(),
             n => Observed::Partial(format!("{n} tables are not so yet")),
@@ -97,8 +121,7 @@ impl Operation for SetReplicaIdentity {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         self.set(&cx.source().await?, |change| &change.to).await?;
-        let on_target = Self { changes: self.on_target() };
-        on_target.set(&cx.target().await?, |change| &change.to).await?;
+        self.set_on_target(&cx.target().await?).await?;
         Ok(Value::Null)
     }
 

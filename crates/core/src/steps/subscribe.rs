@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::copy_data::slot_is_gone;
 use super::create_publication::schema_exists;
 use super::create_slot::SLOT_DEADLINE;
+use super::set_replica_identity::complete_on_target;
 use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Observed, Operation, output};
@@ -81,6 +82,7 @@ impl Operation for Subscribe {
             return Err(slot_is_gone(&self.name));
         }
         let target = cx.target().await?;
+        complete_on_target(cx, &target).await?;
         barrier::create_barrier(&target, &self.name).await?;
         let conninfo = subscription::conninfo(&Publisher::from(&endpoint), &cx.settings.subscription_sslmode, &self.name);
         subscription::create_subscription(&target, &self.name, &conninfo, &self.name, &self.name, self.copy_data).await?;
