@@ -22,16 +22,20 @@ async fn under_load(source: u32, target: u32) {
     let verdict = workload::verify(&target, &report).await.unwrap();
     assert!(verdict.is_clean() && verdict.acknowledged > 100, "{verdict:?}");
     assert!(slots(&rig).await.is_empty());
-    let unanalyzed: i64 = target
-        .query_one(
-            "select count(*) from pg_class c where relkind in ('r', 'p') and relnamespace::regnamespace::text !~ '^(pg_|information_schema)' \
-             and reltuples > 0 and not exists (select from pg_stats where tablename = c.relname)",
+    let unanalyzed: Vec<String> = target
+        .query(
+            "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = relnamespace \
+             where relkind in ('r', 'p') and relnatts > 0 and reltuples > 0 \
+             and nspname !~ '^(pg_|information_schema)' \
+             and not exists (select from pg_stats where schemaname = nspname and tablename = c.relname)",
             &[],
         )
         .await
         .unwrap()
-        .get(0);
-    assert_eq!(unanalyzed, 0);
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(unanalyzed, [""; 0]);
     rig.stop().await;
 }
 

@@ -1,3 +1,5 @@
+use azure2neon_core::plan::CopyPath;
+
 use super::*;
 use crate::args::Overrides;
 
@@ -12,7 +14,7 @@ fn flags_win_over_the_file_and_paths_are_relative_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut global = global(
         folder.path(),
-        "[source]\nserver = \"a\"\ndatabase = \"Shop\"\n[target]\nregion = \"aws-eu-west-2\"\n[hand_over]\nenv_file = \"app.env\"\n[cut_over]\nmax_pause = \"500ms\"\n",
+        "[source]\nserver = \"a\"\ndatabase = \"Shop\"\n[target]\nregion = \"aws-eu-west-2\"\n[hand_over]\nenv_file = \"app.env\"\n[cut_over]\nmax_pause = \"500ms\"\n[copy]\npath = \"stream\"\n",
     );
     global.overrides = Overrides { server: Some("b.postgres.database.azure.com".into()), ..Overrides::default() };
     let config = Config::load(&global).unwrap();
@@ -20,6 +22,7 @@ fn flags_win_over_the_file_and_paths_are_relative_to_it() {
     assert_eq!(config.settings.project, "shop");
     assert_eq!(config.settings.region.as_deref(), Some("aws-eu-west-2"));
     assert_eq!(config.settings.max_pause, Duration::from_millis(500));
+    assert_eq!(config.settings.copy, Some(CopyPath::Stream));
     assert_eq!(config.settings.hand_over.env_file, folder.path().join("app.env"));
     assert_eq!(config.run_folder, folder.path().join(".azure2neon/b.Shop"));
 }
@@ -31,6 +34,7 @@ fn mistakes_are_named() {
     assert!(refused("[source]\nsever = \"a\"\n").message().contains("sever"));
     assert!(refused("[source]\nserver = \"a\"\n").message().contains("database"));
     let base = "[source]\nserver = \"a\"\ndatabase = \"b\"\n";
+    assert!(refused(&format!("{base}[copy]\npath = \"fast\"\n")).message().contains("direct"));
     assert!(refused(&format!("{base}[cut_over]\nmax_pause = \"5\"\n")).message().contains("unit"));
     assert!(refused(&format!("{base}subscription_sslmode = \"prefer\"\n")).message().contains("unencrypted"));
     assert_eq!(

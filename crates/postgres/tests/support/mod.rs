@@ -137,6 +137,20 @@ impl Server {
         server
     }
 
+    /// Processor time that the server has used since it was started, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        let own = self.child.id().to_string();
+        let of_process = |stat: String| {
+            // Behind the name, which may hold anything: state, parent, …, then own and waited-for time in hundredths.
+            let (pid, rest) = (stat.split(' ').next()?.to_owned(), stat.rsplit_once(") ")?.1.to_owned());
+            let fields: Vec<&str> = rest.split(' ').collect();
+            let time = |range: std::ops::Range<usize>| fields[range].iter().map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum::<f64>();
+            (pid == own).then(|| time(11..15)).or_else(|| (fields[1] == own).then(|| time(11..13)))
+        };
+        let stats = std::fs::read_dir("/proc").unwrap().filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("stat")).ok());
+        stats.filter_map(of_process).sum()
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
