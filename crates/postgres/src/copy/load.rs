@@ -220,29 +220,11 @@ impl Running<'_> {
 
     async fn make_indexes(&self, target: &Session, entries: &[&Entry]) -> Result<()> {
         let missing: Vec<&Entry> = entries.iter().copied().filter(|entry| !self.applied.contains(&entry.id)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        if self.made(target, &missing).await? || missing.len() == 1 {
-            return Ok(());
-        }
-        // One of them is refused; the others need not wait.
-        for entry in missing {
-            self.made(target, &[entry]).await?;
+        // Whoever applies all entries will try these again, and say why they can't be made.
+        for refused in schema::execute(target, self.load.marker_schema, &missing).await? {
+            tracing::debug!("left for later: {} {}: {}", refused.kind, refused.name, refused.message);
         }
         Ok(())
-    }
-
-    /// Whether these could be made; whoever applies all entries will say why not.
-    async fn made(&self, target: &Session, entries: &[&Entry]) -> Result<bool> {
-        match schema::execute(target, self.load.marker_schema, entries).await {
-            Err(error) if target.is_closed() => Err(error.doing("make indexes")),
-            Err(error) => {
-                tracing::debug!("left for later: {error}");
-                Ok(false)
-            }
-            Ok(()) => Ok(true),
-        }
     }
 
     async fn analyze(&self, target: &Session, tables: &[usize]) -> Result<()> {

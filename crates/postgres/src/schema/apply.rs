@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Entry, Failure};
+use super::{Entry, Failure, Section};
 use crate::connect::Session;
 use crate::error::{Doing, Error, Result};
 use crate::ident::{Ident, QualifiedName, literal};
 
 /// A statement that lost a deadlock is sent again this often.
 const TRIES: u32 = 6;
+/// So many entries before the data share a transaction, hence a round trip.
+const TOGETHER: usize = 32;
 /// So much of a refused statement is kept.
 const SHOWN: usize = 300;
 
-/// Executes `entries` in order, each in one transaction with its mark in `<marker_schema>.applied`; marked ones are skipped.
+/// Executes `entries` in order, each in a transaction with its mark in `<marker_schema>.applied`; marked ones are skipped.
 /// `progress` hears how many of how many are done. A refused entry is recorded and the rest goes on.
 ///
 /// # Errors
@@ -26,10 +28,29 @@ pub async fn apply(
 ) -> Result<Vec<Failure>> {
     let applied = applied(session, marker_schema).await?;
     let mut failures = Vec::new();
-    for (index, entry) in entries.iter().enumerate() {
-        if !applied.contains(&entry.id)
-            && let Err(error) = execute(session, marker_schema, &[entry]).await
-        {
+    let mut done = 0;
+    for group in entries.chunk_by(|a, b| a.section == b.section) {
+        // Before the data a statement costs little but its round trip; an index that is built must not be lost with the next one.
+        let size = if group.first().is_some_and(|entry| entry.section == Section::PreData) { TOGETHER } else { 1 };
+        for chunk in group.chunks(size) {
+            let missing: Vec<&Entry> = chunk.iter().filter(|entry| !applied.contains(&entry.id)).collect();
+            failures.extend(execute(session, marker_schema, &missing).await?);
+            done += chunk.len();
+            progress(done, entries.len());
+        }
+    }
+    Ok(failures)
+}
+
+/// Executes `entries` in one transaction, or if one of them is refused, each in its own. Returns those that are refused.
+///
+/// # Errors
+/// A lost connection.
+pub(crate) async fn execute(session: &Session, marker_schema: &str, entries: &[&Entry]) -> Result<Vec<Failure>> {
+    let mut failures = Vec::new();
+    let all_at_once = if entries.len() > 1 { transact(session, marker_schema, entries).await.is_ok() } else { entries.is_empty() };
+    for entry in entries.iter().filter(|_| !all_at_once) {
+        if let Err(error) = transact(session, marker_schema, &[entry]).await {
             if session.is_closed() {
                 return Err(error.doing(format!("create {} {}", entry.kind, entry.name)));
             }
@@ -41,7 +62,6 @@ pub async fn apply(
                 sqlstate: error.sqlstate().map(str::to_owned),
             });
         }
-        progress(index + 1, entries.len());
     }
     Ok(failures)
 }
@@ -70,7 +90,7 @@ async fn read(session: &Session, marker: &QualifiedName) -> Result<BTreeSet<Stri
 }
 
 /// Executes `entries` with their marks, all or none; what lost a deadlock is sent again.
-pub(crate) async fn execute(session: &Session, marker_schema: &str, entries: &[&Entry]) -> Result<()> {
+async fn transact(session: &Session, marker_schema: &str, entries: &[&Entry]) -> Result<()> {
     let marker = marker(marker_schema);
     // One message, hence one round trip: a schema has thousands of entries, and the target may be an ocean away.
     let mut message = "begin; set local search_path = ''; set local check_function_bodies = off;".to_owned();
