@@ -25,6 +25,9 @@ pub struct Global {
     /// Text for people, or one JSON event a line on stdout
     #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+    /// New folder that gets every exchange with Azure and Neon, without secrets, names and addresses
+    #[arg(long, global = true, value_name = "DIR")]
+    pub record: Option<PathBuf>,
     #[command(flatten)]
     pub overrides: Overrides,
 }

@@ -11,6 +11,7 @@ use azure2neon_core::event::{Event, Events};
 use azure2neon_core::patience::Waits;
 use azure2neon_core::settings::{HandOver, Network, Settings};
 use azure2neon_core::{Error, ErrorKind, Result};
+use azure2neon_exchange::{Cloud, Recording};
 use serde::Deserialize;
 use url::Url;
 
@@ -29,7 +30,7 @@ struct File {
     hand_over: HandOverTable,
     cut_over: CutOver,
     schema: Schema,
-    cloud: Cloud,
+    cloud: CloudTable,
     network: NetworkTable,
     tools: Tools,
     run: Run,
@@ -82,7 +83,7 @@ struct Schema {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Cloud {
+struct CloudTable {
     arm_endpoint: Option<Url>,
     arm_scope: Option<String>,
     neon_endpoint: Option<Url>,
@@ -117,6 +118,8 @@ pub struct Config {
     pub server: String,
     file: File,
     base: PathBuf,
+    /// Where exchanges are recorded.
+    record: Option<PathBuf>,
 }
 
 /// Name of the file that is read without `--config`.
@@ -187,7 +190,7 @@ impl Config {
         if !over.egress_address.is_empty() {
             file.target.egress = Some(over.egress_address.clone());
         }
-        Ok(Self { settings, run_folder, server, file, base })
+        Ok(Self { settings, run_folder, server, file, base, record: global.record.clone() })
     }
 
     /// The clients of both clouds, and the access to the servers; reads the secrets.
@@ -196,6 +199,8 @@ impl Config {
         let default = |text: &str| Url::parse(text).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()));
         let key_file = self.file.target.api_key_file.as_ref().map(|path| self.base.join(path));
         let api_key = Secret { what: "Neon API key", variable: "NEON_API_KEY", file: key_file.as_deref() }.read(environment)?;
+        let recording = self.record.as_deref().map(|folder| begin_recording(folder, events)).transpose()?;
+        let recorder = |cloud| recording.as_ref().map(|recording| recording.of(cloud));
         let azure = azure2neon_azure::AzureCloud::new(azure2neon_azure::Settings {
             endpoint: match &self.file.cloud.arm_endpoint {
                 Some(endpoint) => endpoint.clone(),
@@ -208,6 +213,7 @@ impl Config {
             credential: azure2neon_azure::Credential::from_environment(&|name| environment(name))?,
             tls: tls.clone(),
             waits: waits(events, "Azure"),
+            recorder: recorder(Cloud::Azure),
         })?;
         let neon = azure2neon_neon::NeonCloud::new(azure2neon_neon::Settings {
             endpoint: match &self.file.cloud.neon_endpoint {
@@ -219,6 +225,7 @@ impl Config {
             egress_override: self.file.target.egress.clone(),
             tls: tls.clone(),
             waits: waits(events, "Neon"),
+            recorder: recorder(Cloud::Neon),
         })?;
         let password_file = self.file.source.password_file.as_ref().map(|path| self.base.join(path));
         let source_password =
@@ -226,6 +233,16 @@ impl Config {
                 .read(environment)?;
         Ok((Clouds { source: Arc::new(azure), target: Arc::new(neon) }, Access { source_password, tls: Arc::new(tls) }))
     }
+}
+
+fn begin_recording(folder: &Path, events: &Events) -> Result<Recording> {
+    let (told, place) = (events.clone(), folder.display().to_string());
+    let on_failure = move |error: &std::io::Error| told.notice(format!("The recording in {place} lacks an exchange: {error}"));
+    Recording::begin(folder, on_failure).map_err(|error| {
+        Error::new(ErrorKind::Configuration, format!("could not record into {}", folder.display()))
+            .because(error)
+            .hint("name a new folder with --record")
+    })
 }
 
 /// Waits of this cloud's client as events.

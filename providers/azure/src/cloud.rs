@@ -10,12 +10,14 @@ use azure_mgmt_postgresql::Client;
 use azure_mgmt_postgresql::models::{ConfigurationForUpdate, ConfigurationProperties, FirewallRule, FirewallRuleProperties};
 use azure2neon_core::cloud::{InboundRule, Parameter, SourceCloud, SourceServer};
 use azure2neon_core::{Error, ErrorKind, Result};
+use azure2neon_exchange::{Http, Recorder};
 use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 
 use crate::credential::{Credential, CredentialSource};
 use crate::fault::Call;
 use crate::locate::{ResourceId, Wanted};
+use crate::login;
 use crate::names;
 use crate::pace::Pace;
 use crate::servers::{Arm, collect};
@@ -43,6 +45,8 @@ pub struct Settings {
     pub tls: rustls::ClientConfig,
     /// Who hears what is waited for.
     pub waits: Waits,
+    /// Who writes the exchanges down, if anybody.
+    pub recorder: Option<Recorder>,
 }
 
 /// A flexible server on Azure.
@@ -62,7 +66,7 @@ impl AzureCloud {
     }
 
     pub(crate) fn with_pace(settings: Settings, pace: Pace) -> Result<Self> {
-        let Settings { endpoint, scope, subscription, resource_group, server, credential, tls, .. } = settings;
+        let Settings { endpoint, scope, subscription, resource_group, server, credential, tls, recorder, .. } = settings;
         if !matches!(endpoint.scheme(), "https" | "http") || !matches!(endpoint.path(), "" | "/") || !endpoint.has_host() {
             let text = format!("`{endpoint}` can't be ARM's address: it must be http(s)://host without a path");
             return Err(Error::new(ErrorKind::Configuration, text));
@@ -72,8 +76,8 @@ impl AzureCloud {
         let http = http_client(tls).map_err(internal)?;
         let scope = scope.unwrap_or_else(|| default_scope(&endpoint));
         let identity = credential.describe();
-        let source = CredentialSource::new(credential, http.clone(), subscription);
-        let transport = Arc::new(Transport::new(http, &endpoint, scope, source));
+        let source = CredentialSource::new(credential, login::client(http.clone(), recorder.clone()), subscription);
+        let transport = Arc::new(Transport::new(Http::new(http, recorder), &endpoint, scope, source));
         let client = Client::builder(Arc::new(Placeholder))
             .endpoint(endpoint.clone())
             .scopes(&["unused"])

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
-use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
+use azure_core::http::{ClientOptions, ExponentialRetryOptions, HttpClient, RetryOptions, Transport};
 use azure_identity as identity;
 use azure2neon_core::{Error, ErrorKind, Result};
 use secrecy::{ExposeSecret, SecretString};
@@ -103,13 +103,13 @@ impl Credential {
 /// Makes azure_identity's credentials, anew when one must forget a token.
 pub(crate) struct CredentialSource {
     credential: Credential,
-    http: reqwest::Client,
+    http: Arc<dyn HttpClient>,
     subscription: Option<String>,
 }
 
 impl CredentialSource {
     /// `http` carries the requests for tokens; `subscription` tells the Azure CLI the tenant.
-    pub(crate) fn new(credential: Credential, http: reqwest::Client, subscription: Option<String>) -> Self {
+    pub(crate) fn new(credential: Credential, http: Arc<dyn HttpClient>, subscription: Option<String>) -> Self {
         Self { credential, http, subscription }
     }
 
@@ -164,7 +164,7 @@ impl CredentialSource {
         };
         ClientOptions {
             cloud: Some(Arc::new(cloud)),
-            transport: Some(Transport::new(Arc::new(self.http.clone()))),
+            transport: Some(Transport::new(self.http.clone())),
             // A longer wait is the caller's, which says what it waits for.
             retry: RetryOptions::exponential(ExponentialRetryOptions { max_retries: 2, ..Default::default() }),
             ..Default::default()

@@ -8,6 +8,7 @@ mod cloud;
 mod credential;
 mod fault;
 mod locate;
+mod login;
 mod model;
 mod names;
 mod operation;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure2neon_core::cloud::{EgressAddresses, ProjectSpec, TargetCloud, TargetConnection, TargetDatabase, TargetProject};
 use azure2neon_core::{Error, ErrorKind, Result};
+use azure2neon_exchange::{Http, Recorder};
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub tls: rustls::ClientConfig,
     /// Who hears what is waited for.
     pub waits: Waits,
+    /// Who writes the exchanges down, if anybody.
+    pub recorder: Option<Recorder>,
 }
 
 /// Projects on Neon.
@@ -67,7 +70,7 @@ impl NeonCloud {
     }
 
     pub(crate) fn with_pace(settings: Settings, pace: Pace) -> Result<Self> {
-        let Settings { endpoint, api_key, org_id, egress_override, tls, .. } = settings;
+        let Settings { endpoint, api_key, org_id, egress_override, tls, recorder, .. } = settings;
         let configuration = |text: String| Error::new(ErrorKind::Configuration, text);
         if !matches!(endpoint.scheme(), "https" | "http") || !endpoint.has_host() || endpoint.query().is_some() {
             return Err(configuration(format!("`{endpoint}` can't be the address of Neon's API")));
@@ -91,7 +94,7 @@ impl NeonCloud {
             .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error))?;
-        let api = Api::new(http, endpoint, bearer, pace);
+        let api = Api::new(Http::new(http, recorder), endpoint, bearer, pace);
         let egress_override = egress_override.filter(|addresses| !addresses.is_empty());
         Ok(Self { api, org_id, only_org: OnceCell::new(), egress_override })
     }

@@ -2,8 +2,6 @@
 
 #[path = "../../logged.rs"]
 mod logged;
-#[path = "../../replay.rs"]
-mod replay;
 
 mod faults;
 mod secrets;
@@ -12,7 +10,7 @@ use std::time::Duration;
 
 use azure2neon_core::ErrorKind;
 use azure2neon_core::cloud::{ProjectSpec, TargetCloud, TargetDatabase, TargetProject};
-use replay::{Plain, Replay};
+use azure2neon_exchange::replay::{Plain, Replay};
 use secrecy::{ExposeSecret, SecretString};
 
 use azure2neon_core::patience::Growth;
@@ -45,6 +43,7 @@ fn settings(origin: &str) -> Settings {
         egress_override: None,
         tls,
         waits: Default::default(),
+        recorder: None,
     }
 }
 

@@ -41,6 +41,7 @@ async fn bad_settings_are_refused_at_once() {
             credential: Credential::Token(SecretString::from("t")),
             tls: client.clone(),
             waits: Default::default(),
+            recorder: None,
         })
         .map(|_| ())
         .map_err(|error| error.kind())

@@ -1,63 +1,36 @@
-//! A strict replay of recorded HTTP exchanges, for the tests of both providers (each includes this file).
+//! A strict replay of recorded HTTP exchanges, for tests.
 //!
-//! An exchange is a file of `fixtures/<cloud>/<scenario>/`. A request takes the first one that matches and is left; one that
-//! finds none, and an exchange that nobody asks for, fail the test. `"repeat": true` lets an exchange be used more than
-//! once, `"lost": true` in place of a response closes the connection after the request was read.
+//! A request takes the first exchange that matches and is left; one that finds none, and an exchange that nobody asks for, fail the test.
+//! `"repeat": true` lets an exchange be used more than once, `"lost": true` in place of a response closes the connection after the
+//! request was read.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Deserialize;
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Exchange {
-    provenance: String,
-    request: Asked,
-    response: Reply,
-    #[serde(default)]
-    repeat: bool,
-}
+use crate::{Exchange, Request as Asked};
 
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    method: String,
-    /// Path with query; a `*` stands for anything.
-    path: String,
-    #[serde(default)]
-    headers: serde_json::Map<String, Value>,
-    /// JSON that must be equal, or text in which a `*` stands for anything.
-    body: Option<Value>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reply {
-    #[serde(default)]
-    lost: bool,
-    #[serde(default)]
-    status: u16,
-    #[serde(default)]
-    headers: serde_json::Map<String, Value>,
-    body: Option<Value>,
-    text: Option<String>,
-}
-
-#[derive(Default)]
 struct State {
     origin: String,
-    left: Vec<(String, Exchange, u32)>,
+    left: Vec<Left>,
     problems: Vec<String>,
 }
 
+struct Left {
+    file: PathBuf,
+    exchange: Exchange,
+    used: u32,
+}
+
 /// A running replay.
-pub(crate) struct Replay {
+pub struct Replay {
     /// `scheme://host:port`.
-    pub(crate) origin: String,
+    pub origin: String,
     state: Arc<Mutex<State>>,
 }
 
@@ -69,7 +42,7 @@ struct Request {
 }
 
 /// How connections are accepted: as they are, or with TLS on them.
-pub(crate) trait Accept: Clone + Send + Sync + 'static {
+pub trait Accept: Clone + Send + Sync + 'static {
     /// The scheme of the origin.
     const SCHEME: &'static str;
     /// The stream to speak HTTP on.
@@ -78,8 +51,7 @@ pub(crate) trait Accept: Clone + Send + Sync + 'static {
 
 /// No TLS.
 #[derive(Clone)]
-#[allow(dead_code, reason = "one of the two crates that include this file uses TLS only")]
-pub(crate) struct Plain;
+pub struct Plain;
 
 impl Accept for Plain {
     const SCHEME: &'static str = "http";
@@ -88,15 +60,46 @@ impl Accept for Plain {
     }
 }
 
+/// TLS with a fresh certificate for `localhost`.
+#[derive(Clone)]
+pub struct Tls(TlsAcceptor);
+
+impl Tls {
+    /// The replay's end of it, and a client's that trusts it alone. Panics without a TLS provider.
+    pub fn fresh() -> (Self, rustls::ClientConfig) {
+        Self::try_fresh().unwrap_or_else(|error| panic!("no TLS for a replay: {error}"))
+    }
+
+    fn try_fresh() -> Result<(Self, rustls::ClientConfig), Box<dyn std::error::Error>> {
+        let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
+        let certificate = key.cert.der().clone();
+        let private = PrivateKeyDer::try_from(key.signing_key.serialize_der())?;
+        let server = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], private)?;
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate)?;
+        let client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        Ok((Self(TlsAcceptor::from(Arc::new(server))), client))
+    }
+}
+
+impl Accept for Tls {
+    const SCHEME: &'static str = "https";
+    async fn accept(&self, tcp: tokio::net::TcpStream) -> Option<impl AsyncRead + AsyncWrite + Unpin + Send> {
+        self.0.accept(tcp).await.ok()
+    }
+}
+
 impl Replay {
-    /// Serves the exchanges of these scenarios (`azure/restart`), one after the other.
-    pub(crate) async fn start(accept: impl Accept, scenarios: &[&str]) -> Self {
+    /// Serves the exchanges of these scenarios, one after the other. A scenario is a folder of `fixtures` such as `azure/restart`, or
+    /// any other by its absolute path. Panics if one can't be read.
+    pub async fn start(accept: impl Accept, scenarios: &[&str]) -> Self {
         fn scheme<A: Accept>(_: &A) -> &'static str {
             A::SCHEME
         }
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("{}://localhost:{}", scheme(&accept), listener.local_addr().unwrap().port());
-        let left = scenarios.iter().flat_map(|scenario| load(scenario)).collect();
+        let left =
+            scenarios.iter().flat_map(|scenario| exchanges(scenario)).map(|(file, exchange)| Left { file, exchange, used: 0 }).collect();
+        let (listener, port) = listen().await.unwrap_or_else(|error| panic!("no port for a replay: {error}"));
+        let origin = format!("{}://localhost:{port}", scheme(&accept));
         let state = Arc::new(Mutex::new(State { origin: origin.clone(), left, problems: Vec::new() }));
         let shared = state.clone();
         tokio::spawn(async move {
@@ -112,34 +115,53 @@ impl Replay {
         Self { origin, state }
     }
 
-    /// Fails the test unless every request had its exchange and every exchange its request.
-    pub(crate) fn finish(&self) {
-        let state = self.state.lock().unwrap();
-        let unused = state.left.iter().filter(|(_, _, used)| *used == 0).map(|(file, ..)| format!("nobody asked for {file}"));
+    /// Panics unless every request had its exchange and every exchange its request.
+    pub fn finish(&self) {
+        let state = lock(&self.state);
+        let unused = state.left.iter().filter(|left| left.used == 0).map(|left| format!("nobody asked for {}", left.file.display()));
         let all: Vec<String> = state.problems.iter().cloned().chain(unused).collect();
         assert!(all.is_empty(), "{}", all.join("\n"));
     }
 }
 
-fn load(scenario: &str) -> Vec<(String, Exchange, u32)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(scenario);
+/// The exchanges of a scenario, by their files, in order. Panics if one can't be read.
+pub fn exchanges(scenario: &str) -> Vec<(PathBuf, Exchange)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(scenario);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
+    let mut files: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    files.sort_by_key(|file| number(file));
     files
-        .iter()
+        .into_iter()
         .map(|file| {
-            let text = std::fs::read_to_string(file).unwrap();
+            let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             let exchange: Exchange = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             assert!(!exchange.provenance.is_empty(), "{} does not say where it is from", file.display());
-            (format!("{scenario}/{}", file.file_name().unwrap().to_string_lossy()), exchange, 0)
+            (file, exchange)
         })
         .collect()
 }
 
+/// `7` of `07-get-server.json`.
+fn number(file: &Path) -> u32 {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let digits = name.split('-').next().unwrap_or_default();
+    digits.parse().unwrap_or_else(|_| panic!("{} does not begin with its number", file.display()))
+}
+
+async fn listen() -> std::io::Result<(TcpListener, u16)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin + Send, state: &Mutex<State>) {
     let Some(request) = receive(&mut stream).await else { return };
-    let answer = choose(&request, &mut state.lock().unwrap());
+    let answer = choose(&request, &mut lock(state));
     if let Some(answer) = answer {
         let _ = stream.write_all(&answer).await;
         let _ = stream.shutdown().await;
@@ -174,8 +196,8 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
 
 /// The bytes to answer with; none for an answer that is lost.
 fn choose(request: &Request, state: &mut State) -> Option<Vec<u8>> {
-    let found = state.left.iter_mut().find(|(_, exchange, used)| (*used == 0 || exchange.repeat) && matches(&exchange.request, request));
-    let Some((_, exchange, used)) = found else {
+    let fits = |left: &&mut Left| (left.used == 0 || left.exchange.repeat) && matches(&left.exchange.request, request);
+    let Some(Left { exchange, used, .. }) = state.left.iter_mut().find(fits) else {
         let text = format!("no exchange for {} {} {}", request.method, request.path, String::from_utf8_lossy(&request.body));
         state.problems.push(text);
         return Some(b"HTTP/1.1 599 No Exchange\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec());
@@ -188,7 +210,7 @@ fn choose(request: &Request, state: &mut State) -> Option<Vec<u8>> {
     let body = reply.text.or(reply.body.map(|body| body.to_string())).unwrap_or_default().replace("{origin}", &state.origin);
     let mut head = format!("HTTP/1.1 {} Replayed\r\ncontent-length: {}\r\nconnection: close\r\n", reply.status, body.len());
     for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {}\r\n", value.as_str().unwrap().replace("{origin}", &state.origin)));
+        head.push_str(&format!("{name}: {}\r\n", value.replace("{origin}", &state.origin)));
     }
     Some(format!("{head}\r\n{body}").into_bytes())
 }
@@ -203,7 +225,7 @@ fn matches(asked: &Asked, request: &Request) -> bool {
     asked.method == request.method
         && wild(&asked.path, &request.path)
         && body
-        && asked.headers.iter().all(|(name, value)| value.as_str().is_some_and(|value| header(name).is_some_and(|is| wild(value, is))))
+        && asked.headers.iter().all(|(name, value)| header(name).is_some_and(|is| wild(value, is)))
 }
 
 fn wild(pattern: &str, text: &str) -> bool {
