@@ -4,11 +4,12 @@
 //! `"repeat": true` lets an exchange be used more than once, `"lost": true` in place of a response closes the connection after the
 //! request was read.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::pki_types::PrivateKeyDer;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -199,8 +200,10 @@ fn choose(request: &Request, state: &mut State) -> Option<Vec<u8>> {
     let fits = |left: &&mut Left| (left.used == 0 || left.exchange.repeat) && matches(&left.exchange.request, request);
     let Some(Left { exchange, used, .. }) = state.left.iter_mut().find(fits) else {
         let text = format!("no exchange for {} {} {}", request.method, request.path, String::from_utf8_lossy(&request.body));
+        // In both clouds' envelopes, and nothing that a client would try again.
+        let body = json!({ "error": { "code": "NoExchange", "message": text }, "message": text }).to_string();
         state.problems.push(text);
-        return Some(b"HTTP/1.1 599 No Exchange\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec());
+        return Some(answer(400, &BTreeMap::new(), &body));
     };
     *used += 1;
     let reply = exchange.response.clone();
@@ -208,11 +211,16 @@ fn choose(request: &Request, state: &mut State) -> Option<Vec<u8>> {
         return None;
     }
     let body = reply.text.or(reply.body.map(|body| body.to_string())).unwrap_or_default().replace("{origin}", &state.origin);
-    let mut head = format!("HTTP/1.1 {} Replayed\r\ncontent-length: {}\r\nconnection: close\r\n", reply.status, body.len());
-    for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {}\r\n", value.replace("{origin}", &state.origin)));
+    let headers = reply.headers.into_iter().map(|(name, value)| (name, value.replace("{origin}", &state.origin))).collect();
+    Some(answer(reply.status, &headers, &body))
+}
+
+fn answer(status: u16, headers: &BTreeMap<String, String>, body: &str) -> Vec<u8> {
+    let mut head = format!("HTTP/1.1 {status} Replayed\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
     }
-    Some(format!("{head}\r\n{body}").into_bytes())
+    format!("{head}\r\n{body}").into_bytes()
 }
 
 fn matches(asked: &Asked, request: &Request) -> bool {
