@@ -19,7 +19,7 @@ fn exchanges_are_numbered_and_named_by_their_calls() {
     let folder = tempfile::tempdir().unwrap();
     let recording = quiet(folder.path());
     let (azure, neon) = (recording.of(Cloud::Azure), recording.of(Cloud::Neon));
-    let mut note = |recorder: &Recorder, method: &str, url: &str| {
+    let note = |recorder: &Recorder, method: &str, url: &str| {
         let url: Url = url.parse().unwrap();
         recorder.note(&Sent { method, url: &url, headers: Vec::new(), body: &[] }, None);
     };
@@ -57,4 +57,17 @@ fn what_can_not_be_written_is_told() {
     let url: Url = "https://console.neon.tech/api/v2/auth".parse().unwrap();
     recording.of(Cloud::Neon).note(&Sent { method: "GET", url: &url, headers: Vec::new(), body: &[] }, None);
     assert!(told.try_recv().is_ok());
+}
+
+#[tokio::test]
+async fn without_a_connection_nothing_is_exchanged() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let http = crate::Http::new(reqwest::Client::new(), Some(quiet(folder.path()).of(Cloud::Neon)));
+    let url: Url = format!("http://127.0.0.1:{port}/api/v2/auth").parse().unwrap();
+    drop(listener);
+    assert!(http.send(http.request(reqwest::Method::GET, url)).await.err().unwrap().is_connect());
+    assert!(names(&folder.path().join("neon")).is_empty());
 }

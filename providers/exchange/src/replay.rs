@@ -236,7 +236,8 @@ fn matches(asked: &Asked, request: &Request) -> bool {
         && asked.headers.iter().all(|(name, value)| header(name).is_some_and(|is| wild(value, is)))
 }
 
-fn wild(pattern: &str, text: &str) -> bool {
+/// Whether `text` is like `pattern`, in which a `*` stands for anything.
+pub fn wild(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, rest)) => text

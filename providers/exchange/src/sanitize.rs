@@ -110,10 +110,8 @@ impl Sanitizer {
         }
         let mut kept = Map::new();
         for (field, value) in fields {
-            let treatment = match harmless::treatment(name, &field) {
-                Some(Treatment::Name) if scene.parameters => Some(Treatment::Catalog),
-                treatment => treatment,
-            };
+            let of_parameter = scene.parameters && field == "name";
+            let treatment = if of_parameter { Some(Treatment::Keep) } else { harmless::treatment(name, &field) };
             let value = self.value(scene, &field, treatment, value);
             let field = if treatment.is_some() { field } else { self.pseudonyms.of(Kind::Field, &field) };
             kept.insert(field, value);

@@ -156,6 +156,13 @@ async fn the_former_suspend_timeout_is_returned() {
 }
 
 #[tokio::test]
+async fn unknown_fields_and_values_do_no_harm() {
+    let (replay, cloud) = replay(&["unknown-values"]).await;
+    assert_eq!(cloud.set_suspend_timeout(&shop(), -1).await.unwrap(), Some(300));
+    replay.finish();
+}
+
+#[tokio::test]
 async fn the_connection_goes_to_the_compute_itself() {
     for (scenario, password) in [("connection", "npg_fixture/password"), ("connection-reset", "npg_fixturepassword")] {
         let (replay, cloud) = replay(&[scenario]).await;
