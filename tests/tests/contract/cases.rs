@@ -38,10 +38,10 @@ pub enum Situation {
     Personal,
     /// With a key that nobody has.
     WrongKey,
-    /// Without what the request creates.
-    Creating,
-    /// After what the request creates was created.
-    Created,
+    /// Without what the request names.
+    Without,
+    /// With what the request names.
+    With,
     /// Of an id that nothing has.
     Unknown,
     /// In a project that stores no passwords.
@@ -63,8 +63,9 @@ use Situation::*;
 const WIRE: Case = MadeUp("the network's and the proxies' doing: the simulator would only repeat what it was told");
 const THROTTLED: Case = MadeUp("the simulator has no limits of its own");
 const ROLES: Case = MadeUp("the simulated Azure has no roles: its only identity may do everything");
-const PLANS: Case = MadeUp("the simulated account has a plan that allows everything");
+const PLANS: Case = MadeUp("the account that is played on has a plan that allows everything");
 const INTERNALS: Case = MadeUp("Neon's own retries and shortcuts, which the simulator has no cause for");
+const OTHER_SERVERS: Case = MadeUp("a server of another kind; the one that is played on is public, alone and has a password login");
 const FUTURE: Case = MadeUp("fields and values that the service may have one day");
 const HOSTILE: Case = MadeUp("an answer that the real service never gives");
 
@@ -74,13 +75,12 @@ const FILES: &[(&str, Case)] = &[
     ("azure/operation-foreign/03-*", HOSTILE),
     ("azure/parameters-foreign-link/*", HOSTILE),
     ("azure/parameters/0*", MadeUp("Azure lists all parameters on one page; that there are pages at all is ARM's rule for lists")),
-    (
-        "azure/inbound-vnet/*",
-        MadeUp("a server in a virtual network is one of another start of the simulator; local-cloud's own tests see it"),
-    ),
+    ("azure/describe-*", OTHER_SERVERS),
+    ("azure/inbound-vnet/*", OTHER_SERVERS),
     ("azure/set-parameter-failed/04-*", MadeUp("ARM's rule for errors has details; which ones Azure gives here is not known")),
     ("neon/connection-odd/*", HOSTILE),
     ("neon/flaky/04-*", HOSTILE),
+    ("neon/open-branch/03-*", MadeUp("a second branch, which the project that is played on has not")),
     ("neon/unknown-values/*", FUTURE),
     ("neon/suspend/04-*", MadeUp("that a new timeout starts an operation is not known; the simulator starts none")),
 ];
@@ -93,6 +93,7 @@ const CASES: &[(&str, &str, Case)] = &[
     // Azure
     ("POST */oauth2/v2.0/token", "200", Played(LoggingIn)),
     ("POST */oauth2/v2.0/token", "401 invalid_client", Played(WrongSecret)),
+    ("GET http://169.254.169.254/*", "*", MadeUp("the simulated Azure has no machines with an identity")),
     ("*", "403 AuthorizationFailed", ROLES),
     ("*", "401 InvalidAuthenticationToken", Played(ExpiredToken)),
     ("GET /subscriptions?*", "200", Played(Ready)),
@@ -126,8 +127,8 @@ const CASES: &[(&str, &str, Case)] = &[
     ("GET */projects?*", "400 org_id is required*", Played(Personal)),
     ("GET */projects?*", "200", Played(Ready)),
     ("*", "404 not allowed to perform actions outside the project this key is scoped to", MadeUp("the simulated account has no such keys")),
-    ("POST */projects", "201", Played(Creating)),
-    ("*", "422 user projects limit*", PLANS),
+    ("POST */projects", "201", Played(Without)),
+    ("*", "422 * limit *", PLANS),
     ("*", "4* suspend interval changing is not allowed for your account", PLANS),
     ("GET */connection_uri?*", "200", Played(Ready)),
     ("GET */connection_uri?*", "404 role not found", Played(Unknown)),
@@ -137,13 +138,19 @@ const CASES: &[(&str, &str, Case)] = &[
     ("GET */operations/*", "200 finished", Played(OperationDone)),
     ("GET */operations/*", "200 *", INTERNALS),
     ("GET */operations/*", "404 operation not found", Played(Unknown)),
+    ("*", "422 branch not ready yet", INTERNALS),
+    ("*", "423 endpoint is in some transitive state*", INTERNALS),
     ("* */projects/*", "423 project already has running conflicting operations*", Played(Busy)),
-    ("POST */roles", "201", Played(Creating)),
-    ("POST */databases", "201", Played(Creating)),
-    ("POST */databases", "409 database * already exists", Played(Created)),
-    ("PATCH */endpoints/*", "200", Played(Ready)),
-    ("DELETE */projects/*", "200", Played(Created)),
+    ("POST */roles", "201", Played(Without)),
+    ("POST */databases", "201", Played(Without)),
+    ("POST */databases", "409 database * already exists", Played(With)),
+    ("DELETE */databases/*", "404 database not found", Played(Without)),
+    ("DELETE */roles/*", "200", Played(With)),
+    ("DELETE */branches/*", "204", MadeUp("allowed by the API's description; the simulator tells of operations instead")),
+    ("PATCH */projects/*", "200", Played(Ready)),
+    ("DELETE */projects/*", "200", Played(With)),
     ("DELETE */projects/*", "404 project not found", Played(Unknown)),
+    ("GET */projects/*", "404 project not found", Played(Ready)),
     ("GET */projects/*", "200", Played(Ready)),
 ];
 

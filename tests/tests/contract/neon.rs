@@ -83,7 +83,7 @@ impl Stage {
                 self.delete(&project).await;
                 return reply;
             }
-            Situation::Created if request.method == "DELETE" => {
+            Situation::With if request.method == "DELETE" && !request.path.contains("/branches/") => {
                 let project = self.create(true).await;
                 return self.send(&self.organisation, request, &self.path(request, &project), key).await;
             }
@@ -102,22 +102,24 @@ impl Stage {
 
     /// What must be there, must not be, or must be going on.
     async fn prepare(&self, situation: Situation, request: &Request) {
-        let database = json!({ "database": { "name": "billing", "owner_name": "billing_owner" } });
-        let role = |name: &str| json!({ "role": { "name": name } });
-        let of_databases = request.path.ends_with("/databases");
+        let (in_branch, of_databases) = (request.path.contains("/branches/"), request.path.contains("/databases"));
         match situation {
-            Situation::Busy => drop(self.call("POST", "/branches/{branch}/roles/billing_owner/reset_password", None).await),
-            Situation::Creating | Situation::Created if request.path.contains("/branches/") => {
+            Situation::Busy => drop(self.call("POST", "/branches/{branch}/roles/shop_owner/reset_password", None).await),
+            Situation::Without | Situation::With if in_branch => {
                 self.try_call("DELETE", "/branches/{branch}/databases/billing", None).await;
                 self.settle(&self.shop).await;
                 let there = self.try_call("GET", "/branches/{branch}/roles/billing_owner", None).await.status == 200;
-                match (of_databases, there) {
-                    (true, false) => drop(self.call("POST", "/branches/{branch}/roles", Some(role("billing_owner"))).await),
+                match (of_databases || situation == Situation::With, there) {
+                    (true, false) => {
+                        let role = json!({ "role": { "name": "billing_owner" } });
+                        drop(self.call("POST", "/branches/{branch}/roles", Some(role)).await);
+                    }
                     (false, true) => drop(self.call("DELETE", "/branches/{branch}/roles/billing_owner", None).await),
                     _ => {}
                 }
                 self.settle(&self.shop).await;
-                if situation == Situation::Created {
+                if of_databases && situation == Situation::With {
+                    let database = json!({ "database": { "name": "billing", "owner_name": "billing_owner" } });
                     self.call("POST", "/branches/{branch}/databases", Some(database)).await;
                     self.settle(&self.shop).await;
                 }
