@@ -237,7 +237,7 @@ impl Config {
 
 fn begin_recording(folder: &Path, events: &Events) -> Result<Recording> {
     let (told, place) = (events.clone(), folder.display().to_string());
-    let on_failure = move |error: &std::io::Error| told.notice(format!("The recording in {place} lacks an exchange: {error}"));
+    let on_failure = move |error: &std::io::Error| told.notice(format!("The recording in {place} is not complete: {error}"));
     Recording::begin(folder, on_failure).map_err(|error| {
         Error::new(ErrorKind::Configuration, format!("could not record into {}", folder.display()))
             .because(error)

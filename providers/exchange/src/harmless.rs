@@ -43,18 +43,18 @@ const FIELDS: &[(Treatment, &str)] = &[
          status storageSizeGB throughput type unit version count.type count.value percentComplete endTime \
          token_type expires_in ext_expires_in expires_on not_before error_codes timestamp \
          action active_time active_time_seconds auth_method autoscaling_limit_max_cu autoscaling_limit_min_cu block_public_connections \
-         block_vpc_connections branch_logical_size_limit branch_logical_size_limit_bytes compute_last_active_at compute_release_version \
+         block_vpc_connections branches_limit branch_logical_size_limit branch_logical_size_limit_bytes compute_last_active_at compute_release_version \
          compute_time_seconds consumption_period_end consumption_period_start cpu_used_sec created_at creation_source current_state \
          data_storage_bytes_hour data_transfer_bytes default deleted_at disabled enable_logical_replication end_time expires_at \
          failures_count geo_lat geo_long hipaa history_retention_seconds init_source last_active last_reset_at logical_size \
          logical_size_bytes maintenance_starts_at managed_by no_login passwordless_access pending_state pg_version plan platform_id \
-         pooler_enabled pooler_mode primary protected protected_branches_only provisioner quota_reset_at recoverable_until region_id retry_at \
+         pooler_enabled pooler_mode primary primary_branch_only protected protected_branches_only provisioner quota_reset_at recoverable_until region_id retry_at \
          sort_by sort_order start_time started_at state_changed_at store_passwords subscription_type suspend_timeout_seconds suspended_at \
          synthetic_storage_size total_duration_ms ttl_interval_seconds updated_at use_defaults weekdays written_data_bytes",
     ),
     (
         Treatment::Name,
-        "name administratorLogin createdBy database database_name displayName email handle lastModifiedBy login org_name owner_name role \
+        "name administratorLogin createdBy database database_name displayName email handle image lastModifiedBy login org_name owner_name role \
          role_name target",
     ),
     (
@@ -71,8 +71,8 @@ const FIELDS: &[(Treatment, &str)] = &[
     (
         Treatment::Nested,
         "allowed_ips annotations applications authConfig backup branch branches cluster connection_parameters connection_uris count \
-         dataEncryption databases default_endpoint_settings details endpoint endpoints highAvailability integrations maintenanceWindow \
-         maintenance_window managedByTenants network operations organizations pagination pg_settings pgbouncer_settings preload_libraries \
+         created_by dataEncryption databases default_endpoint_settings details endpoint endpoints highAvailability integrations maintenanceWindow \
+         maintenance_window managedByTenants network operations organizations owner pagination pg_settings pgbouncer_settings preload_libraries \
          privateEndpointConnections project projects properties quota regions replica roles settings sku storage subscriptionPolicies \
          systemData tags",
     ),

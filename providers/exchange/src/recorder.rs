@@ -69,6 +69,7 @@ struct Shared {
 struct State {
     sanitizer: Sanitizer,
     counts: [usize; Cloud::ALL.len()],
+    failed: bool,
 }
 
 /// The recorder of one cloud's exchanges.
@@ -85,8 +86,8 @@ impl fmt::Debug for Recorder {
 }
 
 impl Recording {
-    /// Makes the folder; one that holds a recording already is refused, since its pseudonyms are forgotten. What fails later is told
-    /// to `on_failure` and stops nothing.
+    /// Makes the folder; one that holds a recording already is refused, since its pseudonyms are forgotten. The first exchange that
+    /// can't be written is told to `on_failure`; none stops anything.
     pub fn begin(folder: &Path, on_failure: impl Fn(&io::Error) + Send + Sync + 'static) -> io::Result<Self> {
         for cloud in Cloud::ALL {
             let folder = folder.join(cloud.folder());
@@ -125,7 +126,9 @@ impl Recorder {
         let file = self.recording.0.folder.join(self.cloud.folder()).join(format!("{count:02}-{name}.json"));
         if let Err(error) = write(&file, &exchange) {
             tracing::warn!(file = %file.display(), %error, "an exchange is not recorded");
-            (self.recording.0.on_failure)(&error);
+            if !std::mem::replace(&mut state.failed, true) {
+                (self.recording.0.on_failure)(&error);
+            }
         }
     }
 }

@@ -55,8 +55,10 @@ fn what_can_not_be_written_is_told() {
     let recording = Recording::begin(folder.path(), move |error| say.send(error.to_string()).unwrap()).unwrap();
     fs::remove_dir(folder.path().join("neon")).unwrap();
     let url: Url = "https://console.neon.tech/api/v2/auth".parse().unwrap();
-    recording.of(Cloud::Neon).note(&Sent { method: "GET", url: &url, headers: Vec::new(), body: &[] }, None);
-    assert!(told.try_recv().is_ok());
+    for _ in 0..2 {
+        recording.of(Cloud::Neon).note(&Sent { method: "GET", url: &url, headers: Vec::new(), body: &[] }, None);
+    }
+    assert_eq!(told.try_iter().count(), 1);
 }
 
 #[tokio::test]
