@@ -11,7 +11,7 @@ use azure2neon_core::event::{Event, Events};
 use azure2neon_core::patience::Waits;
 use azure2neon_core::settings::{HandOver, Network, Settings};
 use azure2neon_core::{Error, ErrorKind, Result};
-use azure2neon_exchange::{Cloud, Recording};
+use azure2neon_exchange::{self as exchange, Recording};
 use serde::Deserialize;
 use url::Url;
 
@@ -30,7 +30,7 @@ struct File {
     hand_over: HandOverTable,
     cut_over: CutOver,
     schema: Schema,
-    cloud: CloudTable,
+    cloud: Cloud,
     network: NetworkTable,
     tools: Tools,
     run: Run,
@@ -83,7 +83,7 @@ struct Schema {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct CloudTable {
+struct Cloud {
     arm_endpoint: Option<Url>,
     arm_scope: Option<String>,
     neon_endpoint: Option<Url>,
@@ -213,7 +213,7 @@ impl Config {
             credential: azure2neon_azure::Credential::from_environment(&|name| environment(name))?,
             tls: tls.clone(),
             waits: waits(events, "Azure"),
-            recorder: recorder(Cloud::Azure),
+            recorder: recorder(exchange::Cloud::Azure),
         })?;
         let neon = azure2neon_neon::NeonCloud::new(azure2neon_neon::Settings {
             endpoint: match &self.file.cloud.neon_endpoint {
@@ -225,7 +225,7 @@ impl Config {
             egress_override: self.file.target.egress.clone(),
             tls: tls.clone(),
             waits: waits(events, "Neon"),
-            recorder: recorder(Cloud::Neon),
+            recorder: recorder(exchange::Cloud::Neon),
         })?;
         let password_file = self.file.source.password_file.as_ref().map(|path| self.base.join(path));
         let source_password =
