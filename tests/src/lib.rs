@@ -1,5 +1,7 @@
 //! Harness of the end-to-end tests: both local clouds, the program as a process, and what the source looks like.
 
+pub mod clients;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -59,6 +61,15 @@ impl Rig {
     /// The folder of the settings.
     pub fn settings(&self) -> PathBuf {
         self.folder.path().join("settings")
+    }
+
+    /// Adds a line to a table of the configuration file.
+    pub fn configure(&self, table: &str, line: &str) {
+        let file = self.settings().join("azure2neon.toml");
+        let heading = format!("[{table}]\n");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(&heading), "no [{table}] in:\n{text}");
+        std::fs::write(file, text.replace(&heading, &format!("{heading}{line}\n"))).unwrap();
     }
 
     /// The env file that the hand-over writes.

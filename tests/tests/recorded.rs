@@ -1,6 +1,7 @@
 //! `--record` writes down what goes over the wire, without anything that is private, and what it wrote can be replayed.
 
 use std::path::Path;
+use std::time::Duration;
 
 use azure2neon_azure::{AzureCloud, Credential};
 use azure2neon_core::cloud::{InboundRule, ProjectSpec, SourceCloud, TargetCloud, TargetDatabase};
@@ -12,6 +13,9 @@ use azure2neon_tests::Rig;
 use regex::Regex;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+
+/// Longer than any answer takes here.
+const ANSWER: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_is_recorded_without_what_is_private() {
@@ -63,6 +67,7 @@ async fn a_recording_replays_to_the_same_results() {
             server: at("/server").to_owned(),
             credential: principal(&tenant, at("/login/client_id"), at("/login/client_secret"), at("/login/https")),
             tls: trust(),
+            answer_timeout: ANSWER,
             waits: Default::default(),
             recorder: Some(recording.of(Cloud::Azure)),
         })
@@ -91,6 +96,7 @@ async fn a_recording_replays_to_the_same_results() {
             server: pseudonym(&server),
             credential: principal(&pseudonym(&tenant), "any-client", "any-secret", &replay.origin),
             tls: trust,
+            answer_timeout: ANSWER,
             waits: Default::default(),
             recorder: None,
         })
@@ -123,6 +129,7 @@ fn neon_cloud(endpoint: &str, key: &str, recorder: Option<Recorder>) -> NeonClou
         org_id: None,
         egress_override: None,
         tls: azure2neon_postgres::tls::client_config(None).unwrap(),
+        answer_timeout: ANSWER,
         waits: Default::default(),
         recorder,
     })

@@ -35,5 +35,6 @@ pub use cloud::LocalCloud;
 pub use discovery::{POSTGRES_VARIABLE, Postgres, find_postgres};
 pub use error::Error;
 pub use http::{Fault, Recorded};
+pub use neon::Plan;
 pub use network::Link;
 pub use options::Options;

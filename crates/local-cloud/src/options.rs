@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::neon::Plan;
+
 /// What to simulate.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -39,6 +41,12 @@ pub struct Options {
     pub private_network: bool,
     /// Whether the Neon key belongs to the organization instead of a person.
     pub organization_key: bool,
+    /// The Neon project, by its name, that the key is for and no other; none is a key for all.
+    pub key_project: Option<String>,
+    /// What the Neon account has subscribed to.
+    pub plan: Plan,
+    /// How many projects the Neon account may have.
+    pub projects_limit: usize,
 }
 
 impl Default for Options {
@@ -60,6 +68,9 @@ impl Default for Options {
             page_size: None,
             private_network: false,
             organization_key: false,
+            key_project: None,
+            plan: Plan::default(),
+            projects_limit: 100,
         }
     }
 }

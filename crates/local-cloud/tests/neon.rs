@@ -3,7 +3,7 @@
 
 mod common;
 
-use azure2neon_local_cloud::Fault;
+use azure2neon_local_cloud::{Fault, Plan};
 use common::{one, rig};
 use serde_json::json;
 
@@ -153,5 +153,50 @@ async fn keys_organizations_and_lists() {
         .await;
     assert!(lost.is_err());
     assert!(rig.cloud.projects().contains(&"lost".to_owned()));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_plan_does_not_allow_is_refused() {
+    let rig = rig(|options| {
+        options.plan = Plan::Free;
+        options.projects_limit = 1;
+    })
+    .await;
+    let organization = rig.endpoint("/neon/organization");
+    let create = async |mut project: serde_json::Value| {
+        project["org_id"] = json!(organization);
+        rig.neon("POST", "/projects", Some(json!({ "project": project }))).await
+    };
+    let history =
+        "requested history retention seconds exceeds allowed maximum; requested_history_retention_seconds:\"86400\", max:\"21600\"";
+    for (project, message) in [
+        (json!({ "history_retention_seconds": 86_400 }), history),
+        (
+            json!({ "default_endpoint_settings": { "suspend_timeout_seconds": -1 } }),
+            "suspend interval changing is not allowed for your account",
+        ),
+        (
+            json!({ "default_endpoint_settings": { "autoscaling_limit_min_cu": 1, "autoscaling_limit_max_cu": 4 } }),
+            "invalid request: autoscaling limits 1..4 are not allowed",
+        ),
+    ] {
+        let refused = create(project).await;
+        assert_eq!((refused.status, refused.body["message"].as_str()), (400, Some(message)));
+    }
+    let created = create(json!({})).await;
+    assert_eq!((created.status, &created.body["project"]["history_retention_seconds"]), (201, &json!(21_600)));
+    rig.neon_wait(&created.body).await;
+    let project = format!("/projects/{}", created.body["project"]["id"].as_str().unwrap());
+    let refused = rig.neon("PATCH", &project, Some(json!({ "project": { "history_retention_seconds": 86_400 } }))).await;
+    assert_eq!((refused.status, refused.body["message"].as_str()), (400, Some(history)));
+    let shorter = rig.neon("PATCH", &project, Some(json!({ "project": { "history_retention_seconds": 0 } }))).await;
+    assert_eq!((shorter.status, &shorter.body["project"]["history_retention_seconds"]), (200, &json!(0)));
+    let endpoint = format!("{project}/endpoints/{}", created.body["endpoints"][0]["id"].as_str().unwrap());
+    let refused = rig.neon("PATCH", &endpoint, Some(json!({ "endpoint": { "suspend_timeout_seconds": 0 } }))).await;
+    assert_eq!(refused.body["message"], "suspend interval changing is not allowed for your account");
+    let second = create(json!({})).await;
+    assert_eq!((second.status, &second.body["code"]), (422, &json!("PROJECTS_LIMIT_EXCEEDED")));
+    assert_eq!(second.body["message"], "user projects limit of 1 exceeded, got 1");
     rig.stop().await;
 }

@@ -7,74 +7,111 @@ use crate::error::{Doing, Error, Result};
 use crate::servers::{Server, Spec, identifier, literal, verifier};
 
 use super::Neon;
-use super::project::{Database, Project, Role};
+use super::branch::Endpoint;
+use super::branches::{Place, gone};
+use super::databases::Database;
+use super::project::Project;
+use super::roles::Role;
 
 /// Neon's own superuser.
 const SUPERUSER: &str = "cloud_admin";
 
 impl Neon {
-    /// The project's server, running. It is made when it is wanted for the first time.
-    pub(super) async fn compute(&self, project: &Project) -> Result<Arc<Server>> {
-        let mut compute = project.compute.lock().await;
-        if project.state().deleted {
-            return Err(Error::new(format!("the project {} is deleted", project.id)));
+    /// The branch's server, running. That of a new project is made when it is wanted for the first time.
+    pub(super) async fn compute(&self, place: &Place) -> Result<Arc<Server>> {
+        let data = place.read(|branch| Arc::clone(&branch.data)).map_err(gone)?;
+        let mut data = data.lock().await;
+        if place.project.state().deleted {
+            return Err(Error::new(format!("the project {} is deleted", place.project.id)));
         }
-        if let Some(server) = compute.as_ref() {
-            server.start().await?;
-            return Ok(Arc::clone(server));
-        }
-        let server = self.create_compute(project).await?;
-        let server = Arc::new(server);
-        *compute = Some(Arc::clone(&server));
+        let server = match data.as_ref() {
+            Some(server) => Arc::clone(server),
+            None => {
+                let server = Arc::new(self.create_data(place).await?);
+                *data = Some(Arc::clone(&server));
+                server
+            }
+        };
+        server.start_with(&parameters(place)?).await?;
+        let mut state = place.project.state();
+        let branch = state.branch_mut(&place.branch).map_err(gone)?;
+        branch.ready = true;
+        branch.endpoint.iter_mut().for_each(Endpoint::activate);
         Ok(server)
     }
 
-    async fn create_compute(&self, project: &Project) -> Result<Server> {
+    /// What a server of this project is made of.
+    async fn spec(&self, project: &Project) -> Result<Spec> {
         let number = self.computes.fetch_add(1, Ordering::Relaxed);
-        let address = self.subnet.compute(number).ok_or_else(|| Error::new("there are no addresses left for computes"))?;
-        let gateway = self.nat.gateway(project.region.id, project.region.nat).await?;
-        let certificate = self.authority.issue(&[&project.host(), &project.pooler_host()], &[])?;
-        let (logical, units, roles, databases) = {
-            let state = project.state();
-            let units = state.settings_of_endpoint["autoscaling_limit_max_cu"].as_f64().unwrap_or(0.25);
-            (state.settings["enable_logical_replication"] == true, units, state.roles.clone(), state.databases.clone())
-        };
         let mut locale = vec!["--locale=C.UTF-8".to_owned()];
         if project.major >= 17 {
             locale.extend(["--locale-provider=builtin".to_owned(), "--builtin-locale=C.UTF-8".to_owned()]);
         }
-        let spec = Spec {
+        let gateway = self.nat.gateway(project.region.id, project.region.nat).await?;
+        Ok(Spec {
             name: format!("compute-{number}"),
             major: project.major,
             superuser: SUPERUSER,
-            address,
+            address: self.subnet.compute(number).ok_or_else(|| Error::new("there are no addresses left for computes"))?,
             locale,
-            parameters: vec![
-                ("wal_level", if logical { "logical" } else { "replica" }.to_owned()),
-                ("max_replication_slots", "10".to_owned()),
-                ("max_wal_senders", "10".to_owned()),
-                ("max_logical_replication_workers", "4".to_owned()),
-                ("max_sync_workers_per_subscription", "2".to_owned()),
-                ("max_worker_processes", (12.0 + 2.0 * units).floor().to_string()),
-                ("wal_sender_timeout", "10s".to_owned()),
-                ("idle_in_transaction_session_timeout", "5min".to_owned()),
-            ],
+            parameters: Vec::new(),
             // libpq in the server's workers (subscriptions, dblink) turns to the NAT gateway, whatever the host's name resolves to here.
             environment: vec![("PGHOSTADDR", gateway.to_string())],
-            certificate,
-        };
-        let server = Server::create(Arc::clone(&self.machine), spec).await?;
-        server.start().await?;
+            certificate: self.authority.issue(&[&format!("*.{}", project.proxy_host())], &[])?,
+        })
+    }
+
+    /// The data of a branch that begins empty, with its roles and databases.
+    async fn create_data(&self, place: &Place) -> Result<Server> {
+        let (child, roles, databases) =
+            place.read(|branch| (branch.parent.is_some(), branch.roles.clone(), branch.databases.clone())).map_err(gone)?;
+        if child {
+            return Err(Error::new("the branch has no data: its creation failed"));
+        }
+        let server = Server::create(Arc::clone(&self.machine), self.spec(&place.project).await?).await?;
+        server.start_with(&parameters(place)?).await?;
         let client = server.superuser("postgres").await?;
-        client.batch_execute(&privileged_role(project.major)).await.doing(|| "creating neon_superuser")?;
+        client.batch_execute(&privileged_role(place.project.major)).await.doing(|| "creating neon_superuser")?;
         for role in &roles {
             create_role(&server, role).await?;
         }
         for database in &databases {
-            create_database(&server, project.major, database).await?;
+            create_database(&server, place.project.major, database).await?;
         }
         Ok(server)
     }
+
+    /// A copy of a branch's data, without subscriptions, as Neon drops them before the compute of a child branch takes connections.
+    pub(super) async fn copy_data(&self, from: &Place) -> Result<Arc<Server>> {
+        let original = self.compute(from).await?;
+        let copy = original.copy(self.spec(&from.project).await?).await?;
+        let mut parameters = parameters(from)?;
+        // No subscription may get a word in before it is dropped: it would move the slot of its twin.
+        parameters.retain(|(name, _)| *name != "max_logical_replication_workers");
+        parameters.push(("max_logical_replication_workers", "0".to_owned()));
+        copy.start_with(&parameters).await?;
+        for database in databases(&copy).await? {
+            drop_subscriptions(&copy.superuser(&database).await?).await?;
+        }
+        copy.stop().await?;
+        Ok(Arc::new(copy))
+    }
+}
+
+/// What Neon sets for a compute of this size.
+fn parameters(place: &Place) -> Result<Vec<(&'static str, String)>> {
+    let logical = place.project.state().is_logical();
+    let units = place.read(|branch| branch.endpoint.as_ref().map_or(0.25, Endpoint::units)).map_err(gone)?;
+    Ok(vec![
+        ("wal_level", if logical { "logical" } else { "replica" }.to_owned()),
+        ("max_replication_slots", "10".to_owned()),
+        ("max_wal_senders", "10".to_owned()),
+        ("max_logical_replication_workers", "4".to_owned()),
+        ("max_sync_workers_per_subscription", "2".to_owned()),
+        ("max_worker_processes", (12.0 + 2.0 * units).floor().to_string()),
+        ("wal_sender_timeout", "10s".to_owned()),
+        ("idle_in_transaction_session_timeout", "5min".to_owned()),
+    ])
 }
 
 /// The role that stands in for a superuser: every role made through the API is a member of it.
@@ -122,10 +159,8 @@ pub(super) async fn set_password(server: &Server, role: &Role) -> Result<()> {
 /// Drops a role with what it owns in each database, which goes to nobody.
 pub(super) async fn drop_role(server: &Server, name: &str) -> Result<()> {
     let client = server.superuser("postgres").await?;
-    let rows =
-        client.query("select datname::text from pg_catalog.pg_database where datallowconn", &[]).await.doing(|| "listing databases")?;
-    for row in rows {
-        let inside = server.superuser(row.get(0)).await?;
+    for database in databases(server).await? {
+        let inside = server.superuser(&database).await?;
         let statement = format!("reassign owned by {0} to cloud_admin; drop owned by {0}", identifier(name));
         inside.batch_execute(&statement).await.doing(|| format!("taking from {name} what it owns"))?;
     }
@@ -156,11 +191,27 @@ pub(super) async fn create_database(server: &Server, major: u32, database: &Data
         .doing(what)
 }
 
+/// Every database that takes connections.
+async fn databases(server: &Server) -> Result<Vec<String>> {
+    let client = server.superuser("postgres").await?;
+    let query = "select datname::text from pg_catalog.pg_database where datallowconn";
+    Ok(client.query(query, &[]).await.doing(|| "listing databases")?.iter().map(|row| row.get(0)).collect())
+}
+
 /// Drops a database; Neon drops its subscriptions first.
 pub(super) async fn drop_database(server: &Server, name: &str) -> Result<()> {
-    let what = || format!("dropping the database {name}");
-    let inside = server.superuser(name).await?;
-    let rows = inside
+    drop_subscriptions(&server.superuser(name).await?).await?;
+    let client = server.superuser("postgres").await?;
+    client
+        .batch_execute(&format!("drop database {} with (force)", identifier(name)))
+        .await
+        .doing(|| format!("dropping the database {name}"))
+}
+
+/// Drops the subscriptions of the database that the client is connected to.
+async fn drop_subscriptions(client: &tokio_postgres::Client) -> Result<()> {
+    let what = || "dropping subscriptions";
+    let rows = client
         .query(
             "select s.subname::text from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.subdbid where d.datname = current_database()",
             &[],
@@ -175,12 +226,10 @@ pub(super) async fn drop_database(server: &Server, name: &str) -> Result<()> {
             format!("alter subscription {subscription} set (slot_name = none)"),
             format!("drop subscription {subscription}"),
         ] {
-            inside.batch_execute(&statement).await.doing(what)?;
+            client.batch_execute(&statement).await.doing(what)?;
         }
     }
-    drop(inside);
-    let client = server.superuser("postgres").await?;
-    client.batch_execute(&format!("drop database {} with (force)", identifier(name))).await.doing(what)
+    Ok(())
 }
 
 /// Ends all sessions, as happens whenever the control plane configures roles.
@@ -193,12 +242,4 @@ pub(super) async fn drop_connections(server: &Server) -> Result<()> {
         )
         .await
         .doing(|| "ending the sessions")
-}
-
-/// Makes a publisher of the compute, which takes a restart and can't be undone.
-pub(super) async fn enable_logical(server: &Server) -> Result<()> {
-    let client = server.superuser("postgres").await?;
-    client.batch_execute("alter system set wal_level = 'logical'").await.doing(|| "setting wal_level")?;
-    drop(client);
-    server.restart().await
 }

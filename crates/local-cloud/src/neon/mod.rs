@@ -1,12 +1,17 @@
 //! Neon's API v2 as far as a migration needs it, with a real PostgreSQL as each project's compute.
 
+mod account;
+mod branch;
 mod branches;
 mod compute;
+mod databases;
 mod endpoints;
 mod operations;
+mod plan;
 mod project;
 mod projects;
 pub(crate) mod regions;
+mod roles;
 
 use std::net::SocketAddrV4;
 use std::sync::atomic::AtomicUsize;
@@ -14,14 +19,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use branches::Place;
+pub use plan::Plan;
 use project::Project;
 
 use crate::error::{Error, Result};
-use crate::http::{Answer, Api, Call, Faults};
+use crate::http::{Answer, Api, Call, Faults, proxy_page};
 use crate::network::{Computes, Nat, NoCompute, Subnet};
 use crate::random;
 use crate::servers::{Machine, Server};
@@ -35,6 +42,10 @@ pub(crate) struct Neon {
     pub(crate) user: String,
     /// Whether the key is the organization's own; a personal key has to name the organization.
     pub(crate) organization_key: bool,
+    /// The name of the only project that the key is for.
+    pub(crate) key_project: Option<String>,
+    pub(crate) plan: Plan,
+    pub(crate) projects_limit: usize,
     pub(crate) default_major: u32,
     pub(crate) delay: Duration,
     pub(crate) machine: Arc<Machine>,
@@ -49,37 +60,98 @@ pub(crate) struct Neon {
 
 /// An answer that is an error; Neon hardly ever fills in the code.
 fn error(status: StatusCode, message: impl Into<String>) -> Answer {
+    coded(status, "", message)
+}
+
+/// One of the few errors with a code.
+fn coded(status: StatusCode, code: &str, message: impl Into<String>) -> Answer {
     let message = message.into();
-    Answer::new(status, json!({ "request_id": random::uuid(), "code": "", "message": message }))
+    Answer::new(status, json!({ "code": code, "message": message }))
+}
+
+/// The refusal while operations are under way.
+fn locked() -> Answer {
+    error(StatusCode::LOCKED, "project already has running conflicting operations, scheduling of new ones is prohibited")
 }
 
 fn not_found(what: &str) -> Answer {
     error(StatusCode::NOT_FOUND, format!("{what} not found"))
 }
 
+/// For what Neon may have and this one hasn't.
+fn not_simulated(call: &Call) -> Answer {
+    error(StatusCode::NOT_FOUND, format!("the simulated Neon has no {} /{}", call.method, call.segments.join("/")))
+}
+
 fn invalid(message: impl std::fmt::Display) -> Answer {
     error(StatusCode::BAD_REQUEST, format!("invalid request: {message}"))
 }
 
-/// The request's object of that name, as in `{"project": {…}}`.
-fn object<'a>(body: &'a Value, name: &str) -> Result<&'a Value, Answer> {
-    match &body[name] {
-        found @ Value::Object(_) => Ok(found),
-        _ => Err(invalid(format!("decode application/json: invalid: {name} (field required)"))),
-    }
+fn read_body(call: &Call) -> Result<Value, Answer> {
+    call.json().map_err(|error| invalid(format!("decode application/json: {error}")))
 }
 
-/// The time with seconds, as Neon writes it.
+fn missing(name: &str) -> Answer {
+    invalid(format!("decode application/json: invalid: {name} (field required)"))
+}
+
+/// The request's object of that name, as in `{"project": {…}}`.
+fn object<'a>(body: &'a Value, name: &str) -> Result<&'a Value, Answer> {
+    Some(&body[name]).filter(|found| found.is_object()).ok_or_else(|| missing(name))
+}
+
+/// The text of a field that has to be there.
+fn field<'a>(wanted: &'a Value, name: &str) -> Result<&'a str, Answer> {
+    wanted[name].as_str().ok_or_else(|| missing(name))
+}
+
+/// The page of a list that the call asks for by `limit` and `cursor`, the latter being the last entry of the page before.
+fn window<'a, T>(call: &Call, list: &'a [T], cursor_of: impl Fn(&T) -> String) -> Result<&'a [T], Answer> {
+    let limit = match call.query("limit").map(str::parse::<usize>) {
+        None => 10,
+        Some(Ok(limit @ 1..=400)) => limit,
+        Some(_) => return Err(invalid("limit: value must be between 1 and 400")),
+    };
+    // An entry that vanished since leads back to the beginning.
+    let seen = call.query("cursor").and_then(|cursor| list.iter().position(|entry| cursor_of(entry) == cursor));
+    let rest = &list[seen.map_or(0, |index| index + 1)..];
+    Ok(&rest[..limit.min(rest.len())])
+}
+
+/// The time as Neon writes it.
+fn seconds(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    seconds(jiff::Timestamp::now())
 }
 
 impl Api for Neon {
+    fn name(&self, _: &str) -> &'static str {
+        "neon"
+    }
+
     fn answer(self: Arc<Self>, call: Call) -> BoxFuture<'static, Answer> {
         Box::pin(async move {
-            let answer = self.route(&call).await.unwrap_or_else(|answer| answer);
-            answer.with("x-neon-ret-request-id", random::uuid()).with("vary", "Origin")
+            let id = call.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map_or_else(random::uuid, str::to_owned);
+            let answer = self.route(&call).await.unwrap_or_else(|mut answer| {
+                if let Some(body) = &mut answer.body {
+                    body["request_id"] = json!(id);
+                }
+                answer
+            });
+            answer.with("x-neon-ret-request-id", id).with("vary", "Origin")
         })
+    }
+
+    fn refusal(&self, status: StatusCode) -> Answer {
+        match status.as_u16() {
+            423 => locked(),
+            429 => error(status, "rate limit exceeded").with("retry-after", "1"),
+            503 => error(status, "service is temporarily unavailable"),
+            _ => proxy_page(status),
+        }
     }
 }
 
@@ -90,57 +162,44 @@ impl Neon {
         if call.bearer() != Some(self.key.expose_secret()) {
             return Err(error(StatusCode::UNAUTHORIZED, "supplied credentials do not pass authentication"));
         }
-        let get = call.method == Method::GET;
-        match words {
-            ["auth"] if get => Ok(Answer::ok(json!({
-                "account_id": if self.organization_key { &self.organization } else { &self.user },
-                "auth_method": if self.organization_key { "api_key_org" } else { "api_key_user" },
-            }))),
-            ["users", ..] | ["regions"] if self.organization_key => {
-                Err(error(StatusCode::NOT_FOUND, "not allowed for organization API keys"))
-            }
-            ["users", "me"] if get => Ok(Answer::ok(self.me())),
-            ["users", "me", "organizations"] if get => Ok(Answer::ok(json!({ "organizations": [self.organization_json()] }))),
-            ["organizations", id] if get && *id == self.organization => Ok(Answer::ok(self.organization_json())),
-            ["regions"] if get => Ok(Answer::ok(regions_json())),
-            ["projects", "shared"] if get => Ok(Answer::ok(json!({ "projects": [] }))),
-            ["projects"] if get => self.list_projects(call),
-            ["projects"] if call.method == Method::POST => self.create_project(call),
-            ["projects", id, rest @ ..] => {
+        self.check_key(words)?;
+        match (call.method.as_str(), words) {
+            ("GET", ["auth"]) => Ok(Answer::ok(self.auth())),
+            ("GET", ["users", "me"]) => Ok(Answer::ok(self.me())),
+            ("GET", ["users", "me", "organizations"]) => Ok(Answer::ok(json!({ "organizations": [self.organization_json()] }))),
+            ("GET", ["organizations", id]) if *id == self.organization => Ok(Answer::ok(self.organization_json())),
+            ("GET", ["organizations", _]) => Err(not_found("organization")),
+            ("GET", ["regions"]) => Ok(Answer::ok(account::regions_json())),
+            ("GET", ["projects", "shared"]) => Ok(Answer::ok(json!({ "projects": [] }))),
+            ("GET", ["projects"]) => self.list_projects(call),
+            ("POST", ["projects"]) => self.create_project(call),
+            (_, ["projects", id, rest @ ..]) => {
                 let project = self.project(id).ok_or_else(|| not_found("project"))?;
                 self.in_project(call, &project, rest).await
             }
-            _ => Err(not_found("route")),
+            _ => Err(not_simulated(call)),
         }
     }
 
     async fn in_project(self: &Arc<Self>, call: &Call, project: &Arc<Project>, rest: &[&str]) -> Result<Answer, Answer> {
         match (call.method.as_str(), rest) {
-            ("GET", []) => Ok(Answer::ok(json!({ "project": project.json(&project.state(), &self.organization) }))),
+            ("GET", []) => Ok(Answer::ok(json!({ "project": self.whole_project(project) }))),
             ("PATCH", []) => self.patch_project(call, project),
             ("DELETE", []) => self.delete_project(call, project),
-            ("GET", ["operations"]) => Ok(self.list_operations(call, project)),
-            ("GET", ["operations", id]) => project.operation(id).map(Answer::ok).ok_or_else(|| not_found("operation")),
+            ("GET", ["operations"]) => self.list_operations(call, project),
+            ("GET", ["operations", id]) => project.operation(id),
             ("GET", ["connection_uri"]) => self.connection_uri(call, project),
-            ("GET", ["endpoints"]) => Ok(Answer::ok(json!({ "endpoints": [project.endpoint_json(&project.state())] }))),
-            (_, ["endpoints", id, rest @ ..]) => {
-                if *id != project.endpoint {
-                    return Err(not_found("endpoint"));
-                }
-                self.in_endpoint(call, project, rest)
-            }
-            ("GET", ["branches"]) => Ok(Answer::ok(json!({
-                "branches": [project.branch_json(&project.state())],
-                "annotations": {},
-                "pagination": { "next": random::alphanumeric(64), "sort_by": "updated_at", "sort_order": "DESC" },
-            }))),
+            ("GET", ["endpoints"]) => Ok(Self::list_endpoints(project)),
+            ("POST", ["endpoints"]) => self.create_endpoint(call, project),
+            (_, ["endpoints", words @ ..]) => self.in_endpoint(call, project, words),
+            ("GET", ["branches"]) => self.list_branches(call, project),
+            ("POST", ["branches"]) => self.create_branch(call, project),
+            ("GET", ["branches", "count"]) => Ok(Self::count_branches(project)),
             (_, ["branches", id, rest @ ..]) => {
-                if *id != project.branch {
-                    return Err(not_found("branch"));
-                }
-                self.in_branch(call, project, rest).await
+                let place = Place { project: Arc::clone(project), branch: (*id).to_owned() };
+                self.in_branch(call, &place, rest).await
             }
-            (method, _) => Err(error(StatusCode::NOT_FOUND, format!("the simulated Neon has no {method} {}", call.segments.join("/")))),
+            _ => Err(not_simulated(call)),
         }
     }
 
@@ -154,77 +213,29 @@ impl Neon {
         self.projects.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The running server of a project, by the project's id or name.
-    pub(crate) async fn server(self: &Arc<Self>, project: &str) -> Result<Arc<Server>> {
+    /// The running server of a project's default branch, by the project's id or name.
+    pub(crate) async fn server(&self, project: &str) -> Result<Arc<Server>> {
         let found = self.projects().into_iter().find(|candidate| candidate.id == project || candidate.state().name == project);
         let found = found.ok_or_else(|| Error::new(format!("there is no Neon project {project}")))?;
         found.settled().await;
-        self.compute(&found).await
+        let branch = found.state().branches.iter().find(|branch| branch.default).map(|branch| branch.id.clone());
+        let branch = branch.ok_or_else(|| Error::new(format!("{project} has no default branch")))?;
+        self.compute(&Place { project: found, branch }).await
     }
 
     /// Stops every compute.
     pub(crate) async fn stop(&self) -> Result<()> {
         let stops = self.projects().into_iter().map(|project| async move {
-            let mut compute = project.compute.lock().await;
-            // Its creation may only be about to begin: a server made after this would stay.
-            project.state().deleted = true;
-            match compute.take() {
-                Some(server) => server.stop().await,
-                None => Ok(()),
+            let abandoned = project.state().abandon();
+            for data in abandoned {
+                if let Some(server) = data.lock().await.take() {
+                    server.stop().await?;
+                }
             }
+            Ok(())
         });
         futures::future::join_all(stops).await.into_iter().collect()
     }
-
-    fn me(&self) -> Value {
-        json!({
-            "active_seconds_limit": 0,
-            "billing_account": {
-                "state": "active", "payment_source": { "type": "" }, "subscription_type": "launch_v3", "payment_method": "none",
-                "quota_reset_at_last": "2026-01-01T00:00:00Z", "name": "", "email": "operator@example.com", "address_city": "",
-                "address_country": "", "address_line1": "", "address_line2": "", "address_postal_code": "", "address_state": "",
-            },
-            "auth_accounts": [{ "email": "operator@example.com", "image": "", "login": "operator", "name": "Operator", "provider": "github" }],
-            "email": "operator@example.com",
-            "id": self.user,
-            "image": "",
-            "login": "operator",
-            "name": "Operator",
-            "last_name": "",
-            "projects_limit": 100,
-            "branches_limit": 10,
-            "max_autoscaling_limit": 16,
-            "plan": "launch_v3",
-        })
-    }
-
-    fn organization_json(&self) -> Value {
-        json!({
-            "id": self.organization,
-            "name": "Bikeparts",
-            "handle": "bikeparts",
-            "plan": "launch_v3",
-            "created_at": "2025-02-01T09:00:00Z",
-            "updated_at": "2025-02-01T09:00:00Z",
-            "managed_by": "console",
-        })
-    }
-}
-
-fn regions_json() -> Value {
-    let regions: Vec<Value> = regions::REGIONS
-        .iter()
-        .map(|region| {
-            json!({
-                "region_id": region.id,
-                "name": region.name,
-                "default": region.id == regions::DEFAULT,
-                "geo_lat": region.latitude,
-                "geo_long": region.longitude,
-            })
-        })
-        .collect();
-    json!({ "regions": regions })
 }
 
 /// How the proxy finds its way.
@@ -233,17 +244,19 @@ pub(crate) struct Directory(pub(crate) Arc<Neon>);
 impl Computes for Directory {
     fn wake<'a>(&'a self, endpoint: &'a str) -> BoxFuture<'a, Result<SocketAddrV4, NoCompute>> {
         Box::pin(async move {
-            let project = self.0.projects().into_iter().find(|project| project.endpoint == endpoint).ok_or(NoCompute::Unknown)?;
+            let of = |project: &Arc<Project>| project.state().branch_of(endpoint).map(|branch| branch.id.clone());
+            let found = self.0.projects().into_iter().find_map(|project| of(&project).map(|branch| Place { project, branch }));
+            let place = found.ok_or(NoCompute::Unknown)?;
             // A compute that is being made is waited for, as the real proxy does.
-            project.settled().await;
-            if project.state().settings_of_endpoint["disabled"] == true {
+            place.project.settled().await;
+            let disabled = place.read(|branch| branch.endpoint.as_ref().is_some_and(|endpoint| endpoint.settings["disabled"] == true));
+            if disabled.unwrap_or(false) {
                 return Err(NoCompute::Disabled);
             }
-            let server = self.0.compute(&project).await.map_err(|error| {
+            let server = self.0.compute(&place).await.map_err(|error| {
                 tracing::warn!("waking {endpoint}: {error}");
                 NoCompute::Broken
             })?;
-            project.state().endpoint_state = "active";
             Ok(server.address())
         })
     }

@@ -2,112 +2,54 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use secrecy::{ExposeSecret, SecretString};
+use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::now;
+use super::branch::{Branch, Data, Endpoint};
 use super::operations::Operation;
 use super::regions::Region;
+use super::{error, not_found, now};
+use crate::http::Answer;
 use crate::random;
-use crate::servers::Server;
 
 /// The label between endpoint and region in the hosts of newer projects.
 const CELL: &str = "c-2";
 
-/// A project with its one branch and its one endpoint.
+/// A project.
 pub(crate) struct Project {
     pub(crate) id: String,
-    pub(super) branch: String,
-    pub(crate) endpoint: String,
     pub(super) region: &'static Region,
     pub(super) major: u32,
-    pub(super) store_passwords: bool,
-    pub(super) created: String,
+    store_passwords: bool,
+    created: String,
     state: Mutex<State>,
-    /// The server, once there is one; it may be stopped.
-    pub(super) compute: tokio::sync::Mutex<Option<Arc<Server>>>,
 }
 
 /// What changes in a project's life.
 pub(crate) struct State {
     pub(crate) name: String,
-    pub(super) branch_name: String,
     pub(super) settings: Value,
     pub(super) default_endpoint_settings: Value,
-    pub(super) history_retention_seconds: i64,
+    /// Seconds.
+    pub(super) history_retention: i64,
     pub(super) updated: String,
-    pub(super) roles: Vec<Role>,
-    pub(super) databases: Vec<Database>,
+    /// Oldest first; the default one is among them.
+    pub(super) branches: Vec<Branch>,
+    /// Oldest first.
     pub(super) operations: Vec<Operation>,
-    /// Compute units, suspend timeout, `disabled`, `settings`.
-    pub(super) settings_of_endpoint: Value,
-    /// `init`, `active` or `idle`.
-    pub(super) endpoint_state: &'static str,
     pub(super) deleted: bool,
 }
 
-/// A role made through the API.
-#[derive(Clone)]
-pub(super) struct Role {
-    pub(super) name: String,
-    /// None for a role that can't log in.
-    pub(super) password: Option<SecretString>,
-    pub(super) created: String,
-}
-
-/// A database made through the API.
-#[derive(Clone)]
-pub(super) struct Database {
-    pub(super) id: u32,
-    pub(super) name: String,
-    pub(super) owner: String,
-    pub(super) created: String,
-}
-
-/// A new password, as Neon makes them.
-pub(super) fn new_password() -> SecretString {
-    random::secret("npg_", 16)
-}
-
-impl Role {
-    pub(super) fn new(name: &str, login: bool) -> Self {
-        Self { name: name.to_owned(), password: login.then(new_password), created: now() }
-    }
-
-    /// The role, with its password only where the API tells it.
-    pub(super) fn json(&self, branch: &str, with_password: bool) -> Value {
-        let mut role =
-            json!({ "branch_id": branch, "name": self.name, "protected": false, "created_at": self.created, "updated_at": self.created });
-        if let Some(password) = self.password.as_ref().filter(|_| with_password) {
-            role["password"] = json!(password.expose_secret());
-        }
-        role
-    }
-}
-
-impl Database {
-    pub(super) fn new(name: &str, owner: &str) -> Self {
-        Self { id: fastrand::u32(10_000_000..90_000_000), name: name.to_owned(), owner: owner.to_owned(), created: now() }
-    }
-
-    pub(super) fn json(&self, branch: &str) -> Value {
-        json!({ "id": self.id, "branch_id": branch, "name": self.name, "owner_name": self.owner, "created_at": self.created, "updated_at": self.created })
-    }
-}
-
 impl Project {
-    pub(super) fn new(region: &'static Region, major: u32, store_passwords: bool, state: State) -> Self {
-        Self {
+    pub(super) fn new(region: &'static Region, major: u32, store_passwords: bool, state: State) -> Arc<Self> {
+        Arc::new(Self {
             id: format!("{}-{}", random::words(), random::digits()),
-            branch: format!("br-{}-{}", random::words(), random::digits()),
-            endpoint: format!("ep-{}-{}", random::words(), random::digits()),
             region,
             major,
             store_passwords,
             created: now(),
             state: Mutex::new(state),
-            compute: tokio::sync::Mutex::default(),
-        }
+        })
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -116,7 +58,10 @@ impl Project {
 
     /// Puts a project to rest that has never run.
     pub(crate) fn sleep(&self) {
-        self.state().endpoint_state = "idle";
+        for branch in &mut self.state().branches {
+            branch.ready = true;
+            branch.endpoint.iter_mut().for_each(|endpoint| endpoint.state = "idle");
+        }
     }
 
     /// Returns when no operation is under way.
@@ -126,65 +71,39 @@ impl Project {
         }
     }
 
-    fn proxy_host(&self) -> String {
+    /// Refuses to tell passwords that the project doesn't store.
+    pub(super) fn check_passwords(&self) -> Result<(), Answer> {
+        if self.store_passwords {
+            Ok(())
+        } else {
+            Err(error(StatusCode::PRECONDITION_FAILED, "storing passwords is not enabled for the project"))
+        }
+    }
+
+    pub(super) fn proxy_host(&self) -> String {
         format!("{CELL}.{}", self.region.suffix)
     }
 
-    pub(super) fn host(&self) -> String {
-        format!("{}.{}", self.endpoint, self.proxy_host())
+    pub(super) fn host(&self, endpoint: &str) -> String {
+        format!("{endpoint}.{}", self.proxy_host())
     }
 
-    pub(super) fn pooler_host(&self) -> String {
-        format!("{}-pooler.{}", self.endpoint, self.proxy_host())
+    pub(super) fn pooler_host(&self, endpoint: &str) -> String {
+        format!("{endpoint}-pooler.{}", self.proxy_host())
     }
 
-    /// A connection string; passwords of Neon's making need no escaping, names may.
-    pub(super) fn uri(&self, role: &Role, database: &str, pooled: bool) -> String {
-        let escape =
-            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string().replace("%5F", "_");
-        format!(
-            "postgresql://{}:{}@{}/{}?sslmode=require&channel_binding=require",
-            escape(&role.name),
-            role.password.as_ref().map_or("", |password| password.expose_secret()),
-            if pooled { self.pooler_host() } else { self.host() },
-            escape(database),
-        )
-    }
-
-    pub(super) fn endpoint_json(&self, state: &State) -> Value {
-        let mut endpoint = json!({
-            "host": self.host(),
-            "id": self.endpoint,
-            "project_id": self.id,
-            "branch_id": self.branch,
-            "region_id": self.region.id,
-            "type": "read_write",
-            "current_state": state.endpoint_state,
-            "pooler_enabled": false,
-            "pooler_mode": "transaction",
-            "passwordless_access": true,
-            "last_active": "2000-01-01T00:00:00Z",
-            "creation_source": "console",
-            "created_at": self.created,
-            "updated_at": state.updated,
-            "proxy_host": self.proxy_host(),
-            "provisioner": "k8s-neonvm",
-        });
-        merge(&mut endpoint, &state.settings_of_endpoint);
-        if state.busy() {
-            endpoint["pending_state"] = json!("active");
-        }
-        endpoint
+    pub(super) fn endpoint_json(&self, branch: &Branch, state: &State) -> Option<Value> {
+        let endpoint = branch.endpoint.as_ref()?;
+        Some(endpoint.json(self, &branch.id, state.pending(&endpoint.id)))
     }
 
     pub(super) fn json(&self, state: &State, organization: &str) -> Value {
-        json!({
+        let mut project = json!({
             "data_storage_bytes_hour": 0,
             "data_transfer_bytes": 0,
             "written_data_bytes": 0,
             "compute_time_seconds": 0,
             "active_time_seconds": 0,
-            "active_time": 0,
             "cpu_used_sec": 0,
             "id": self.id,
             "platform_id": "aws",
@@ -199,7 +118,7 @@ impl Project {
             "branch_logical_size_limit_bytes": 17_592_186_044_416_u64,
             "store_passwords": self.store_passwords,
             "creation_source": "console",
-            "history_retention_seconds": state.history_retention_seconds,
+            "history_retention_seconds": state.history_retention,
             "created_at": self.created,
             "updated_at": state.updated,
             "synthetic_storage_size": 0,
@@ -207,45 +126,38 @@ impl Project {
             "consumption_period_end": "0001-01-01T00:00:00Z",
             "owner_id": organization,
             "org_id": organization,
-        })
-    }
-
-    pub(super) fn branch_json(&self, state: &State) -> Value {
-        let mut branch = json!({
-            "id": self.branch,
-            "project_id": self.id,
-            "name": state.branch_name,
-            "current_state": if state.endpoint_state == "init" { "init" } else { "ready" },
-            "state_changed_at": self.created,
-            "creation_source": "console",
-            "primary": true,
-            "default": true,
-            "protected": false,
-            "cpu_used_sec": 0,
-            "compute_time_seconds": 0,
-            "active_time_seconds": 0,
-            "written_data_bytes": 0,
-            "data_transfer_bytes": 0,
-            "created_at": self.created,
-            "updated_at": state.updated,
-            "init_source": "parent-data",
         });
-        if state.endpoint_state == "init" {
-            branch["pending_state"] = json!("ready");
+        if let Some(active) = state.branches.iter().filter_map(|branch| branch.endpoint.as_ref()?.last_active.as_ref()).max() {
+            project["compute_last_active_at"] = json!(active);
         }
-        branch
+        project
     }
 
-    pub(super) fn operation(&self, id: &str) -> Option<Value> {
-        self.state().operations.iter().find(|operation| operation.id == id).map(|operation| json!({ "operation": operation.json(self) }))
+    /// The project as lists show it: without its size, and with the time that its computes were up.
+    pub(super) fn list_json(&self, state: &State, organization: &str) -> Value {
+        let mut project = self.json(state, organization);
+        project["active_time"] = json!(0);
+        if let Value::Object(fields) = &mut project {
+            for field in [
+                "data_storage_bytes_hour",
+                "data_transfer_bytes",
+                "written_data_bytes",
+                "compute_time_seconds",
+                "active_time_seconds",
+                "consumption_period_start",
+                "consumption_period_end",
+            ] {
+                fields.remove(field);
+            }
+        }
+        project
     }
 }
 
 impl State {
-    pub(super) fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            branch_name: "main".to_owned(),
+    pub(super) fn new(settings: &Value, default_endpoint_settings: &Value) -> Self {
+        let mut state = Self {
+            name: String::new(),
             settings: json!({
                 "allowed_ips": { "ips": [], "protected_branches_only": false },
                 "enable_logical_replication": false,
@@ -253,27 +165,64 @@ impl State {
                 "block_vpc_connections": false,
             }),
             default_endpoint_settings: json!({ "autoscaling_limit_min_cu": 0.25, "autoscaling_limit_max_cu": 0.25, "suspend_timeout_seconds": 0 }),
-            history_retention_seconds: 86400,
+            history_retention: 0,
             updated: now(),
-            roles: Vec::new(),
-            databases: Vec::new(),
+            branches: Vec::new(),
             operations: Vec::new(),
-            settings_of_endpoint: json!({ "disabled": false, "settings": {} }),
-            endpoint_state: "init",
             deleted: false,
-        }
+        };
+        merge(&mut state.settings, settings);
+        merge(&mut state.default_endpoint_settings, default_endpoint_settings);
+        state
+    }
+
+    /// Whether the computes write what a publisher needs.
+    pub(super) fn is_logical(&self) -> bool {
+        self.settings["enable_logical_replication"] == true
+    }
+
+    /// Marks the project as deleted, after which no server is made or started for it, and tells where its servers are.
+    pub(super) fn abandon(&mut self) -> Vec<Data> {
+        self.deleted = true;
+        self.branches.iter().map(|branch| Arc::clone(&branch.data)).collect()
     }
 
     /// Whether an operation is under way.
     pub(super) fn busy(&self) -> bool {
         self.operations.iter().any(Operation::unfinished)
     }
+
+    /// The state that an operation will bring the endpoint into, if one is under way that does.
+    fn pending(&self, endpoint: &str) -> Option<&'static str> {
+        self.operations.iter().rev().filter(|operation| operation.unfinished()).find_map(|operation| operation.leads_to(endpoint))
+    }
+
+    pub(super) fn branch(&self, id: &str) -> Result<&Branch, Answer> {
+        self.branches.iter().find(|branch| branch.id == id).ok_or_else(|| not_found("branch"))
+    }
+
+    pub(super) fn branch_mut(&mut self, id: &str) -> Result<&mut Branch, Answer> {
+        self.branches.iter_mut().find(|branch| branch.id == id).ok_or_else(|| not_found("branch"))
+    }
+
+    /// The branch to which an endpoint of that id leads.
+    pub(super) fn branch_of(&self, endpoint: &str) -> Option<&Branch> {
+        self.branches.iter().find(|branch| branch.endpoint.as_ref().is_some_and(|candidate| candidate.id == endpoint))
+    }
+
+    /// The endpoint of a branch.
+    pub(super) fn endpoint_mut(&mut self, branch: &str) -> Result<&mut Endpoint, Answer> {
+        self.branch_mut(branch)?.endpoint.as_mut().ok_or_else(|| not_found("endpoint"))
+    }
 }
 
-/// Takes over the fields of one object into another.
+/// Takes over the fields of one object into another; objects among them are merged in turn.
 pub(super) fn merge(into: &mut Value, from: &Value) {
-    if let Value::Object(fields) = from {
-        for (name, value) in fields {
+    let Value::Object(fields) = from else { return };
+    for (name, value) in fields {
+        if value.is_object() && into[name].is_object() {
+            merge(&mut into[name], value);
+        } else {
             into[name] = value.clone();
         }
     }

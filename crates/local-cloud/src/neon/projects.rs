@@ -3,16 +3,16 @@
 use std::sync::{Arc, PoisonError};
 
 use hyper::StatusCode;
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::operations::Step;
-use super::project::{Database, Project, Role, State, merge};
-use super::{Neon, error, invalid, not_found, object, regions};
+use super::branch::{Branch, Endpoint};
+use super::branches::{Place, remove};
+use super::databases::Database;
+use super::operations::{Mutation, Step};
+use super::project::{Project, State, merge};
+use super::roles::Role;
+use super::{Neon, coded, databases, error, invalid, not_found, object, read_body, regions, roles, window};
 use crate::http::{Answer, Call};
-
-/// Names that belong to PostgreSQL.
-pub(super) const RESERVED_DATABASES: &[&str] = &["postgres", "template0", "template1"];
 
 impl Neon {
     fn check_organization(&self, named: Option<&str>) -> Result<(), Answer> {
@@ -27,24 +27,12 @@ impl Neon {
 
     pub(super) fn list_projects(&self, call: &Call) -> Result<Answer, Answer> {
         self.check_organization(call.query("org_id"))?;
-        let limit = match call.query("limit").map(str::parse::<usize>) {
-            None => 10,
-            Some(Ok(limit @ 1..=400)) => limit,
-            Some(_) => return Err(invalid("limit: value must be between 1 and 400")),
-        };
         let search = call.query("search").unwrap_or_default().to_lowercase();
-        let projects = self.projects();
-        // The cursor is the last project seen, whether it still exists or not: then the list begins anew, as after a lost cursor.
-        let start =
-            call.query("cursor").and_then(|cursor| projects.iter().position(|project| project.id == cursor)).map_or(0, |index| index + 1);
-        let page: Vec<&Arc<Project>> = projects
-            .iter()
-            .skip(start)
-            .filter(|project| project.id.contains(&search) || project.state().name.to_lowercase().contains(&search))
-            .take(limit)
-            .collect();
+        let mut projects = self.projects();
+        projects.retain(|project| project.id.contains(&search) || project.state().name.to_lowercase().contains(&search));
+        let page = window(call, &projects, |project| project.id.clone())?;
         let mut body = json!({
-            "projects": page.iter().map(|project| project.json(&project.state(), &self.organization)).collect::<Vec<_>>(),
+            "projects": page.iter().map(|project| project.list_json(&project.state(), &self.organization)).collect::<Vec<_>>(),
             "applications": {},
             "integrations": {},
         });
@@ -55,48 +43,41 @@ impl Neon {
         Ok(Answer::ok(body))
     }
 
+    /// The project with its owner, which only a look at this one project tells.
+    pub(super) fn whole_project(&self, project: &Project) -> Value {
+        let mut shown = project.json(&project.state(), &self.organization);
+        shown["owner"] = json!({ "email": "operator@example.com", "name": "Bikeparts", "branches_limit": self.plan.branches(), "subscription_type": self.plan.id() });
+        shown
+    }
+
     pub(super) fn create_project(self: &Arc<Self>, call: &Call) -> Result<Answer, Answer> {
-        let body = call.json().map_err(|error| invalid(format!("decode application/json: {error}")))?;
+        let body = read_body(call)?;
         let wanted = object(&body, "project")?;
         self.check_organization(wanted["org_id"].as_str())?;
+        let existing = self.projects().len();
+        if existing >= self.projects_limit {
+            let message = format!("user projects limit of {} exceeded, got {existing}", self.projects_limit);
+            return Err(coded(StatusCode::UNPROCESSABLE_ENTITY, "PROJECTS_LIMIT_EXCEEDED", message));
+        }
         let project = self.new_project(wanted)?;
-        let (role, database) = {
-            let state = project.state();
-            (state.roles[0].clone(), state.databases[0].clone())
-        };
         self.projects.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&project));
-
-        let (neon, created) = (Arc::clone(self), Arc::clone(&project));
-        let steps = vec![
-            Step::on_branch("create_timeline", async { Ok(()) }),
-            Step::on_endpoint("start_compute", async move {
-                neon.compute(&created).await?;
-                created.state().endpoint_state = "active";
-                Ok(())
-            }),
-        ];
-        self.mutate(call, StatusCode::CREATED, &project, |state| {
-            let mut endpoint = project.endpoint_json(state);
-            endpoint["pending_state"] = json!("active");
-            let body = json!({
-                "project": project.json(state, &self.organization),
-                "connection_uris": [{
-                    "connection_uri": project.uri(&role, &database.name, false),
-                    "connection_parameters": {
-                        "database": database.name,
-                        "password": role.password.as_ref().map_or("", |password| password.expose_secret()),
-                        "role": role.name,
-                        "host": project.host(),
-                        "pooler_host": project.pooler_host(),
-                    },
-                }],
-                "roles": [role.json(&project.branch, true)],
-                "databases": [database.json(&project.branch)],
-                "branch": project.branch_json(state),
-                "endpoints": [endpoint],
-            });
-            Ok((body, steps))
-        })
+        let Mutation { operations, .. } = self.mutate(call, &project, |state| {
+            let branch = &state.branches[0];
+            let place = Place { project: Arc::clone(&project), branch: branch.id.clone() };
+            Ok(((), vec![Step::on_branch("create_timeline", branch, async { Ok(()) }), self.starting(&place, branch)]))
+        })?;
+        let state = project.state();
+        let branch = &state.branches[0];
+        let body = json!({
+            "project": project.json(&state, &self.organization),
+            "connection_uris": branch.connection_uris(&project),
+            "roles": branch.roles.iter().map(|role| role.json(&branch.id, true)).collect::<Vec<_>>(),
+            "databases": branch.databases.iter().map(|database| database.json(&branch.id)).collect::<Vec<_>>(),
+            "operations": operations,
+            "branch": branch.json(&project),
+            "endpoints": Vec::from_iter(project.endpoint_json(branch, &state)),
+        });
+        Ok(Answer::new(StatusCode::CREATED, body))
     }
 
     /// Makes a project of what the request asks for; no server yet.
@@ -109,135 +90,89 @@ impl Neon {
                 error(StatusCode::BAD_REQUEST, format!("region {region_id} does not exist"))
             }
         })?;
-        let major = match &wanted["pg_version"] {
-            Value::Null => self.default_major,
-            version => version
-                .as_u64()
-                .and_then(|version| u32::try_from(version).ok())
-                // 14 and 15 let nobody but a superuser subscribe, for which Neon patches them; plain ones can't stand in.
-                .filter(|version| (16..=18).contains(version))
-                .ok_or_else(|| {
-                    error(StatusCode::BAD_REQUEST, format!("unsupported Postgres version {version}: the simulated Neon has 16, 17 and 18"))
-                })?,
-        };
-        let branch = &wanted["branch"];
-        let database = branch["database_name"].as_str().unwrap_or("neondb");
-        check_database_name(database)?;
-        let role = branch["role_name"].as_str().map_or_else(|| format!("{database}_owner"), str::to_owned);
-        check_role_name(&role)?;
-        let mut state = State::new("");
-        merge(&mut state.settings, &wanted["settings"]);
-        merge(&mut state.default_endpoint_settings, &wanted["default_endpoint_settings"]);
-        check_compute(&state.default_endpoint_settings)?;
-        // A new endpoint starts with the project's settings, in its own words.
-        for field in ["autoscaling_limit_min_cu", "autoscaling_limit_max_cu", "suspend_timeout_seconds"] {
-            state.settings_of_endpoint[field] = state.default_endpoint_settings[field].clone();
-        }
-        if let Value::Object(_) = state.default_endpoint_settings["pg_settings"] {
-            state.settings_of_endpoint["settings"]["pg_settings"] = state.default_endpoint_settings["pg_settings"].clone();
-        }
-        if let Some(seconds) = wanted["history_retention_seconds"].as_i64() {
-            state.history_retention_seconds = seconds;
-        }
-        if let Some(name) = branch["name"].as_str() {
-            state.branch_name = name.to_owned();
-        }
-        state.roles.push(Role::new(&role, true));
-        state.databases.push(Database::new(database, &role));
-        let project = Project::new(region, major, wanted["store_passwords"].as_bool().unwrap_or(true), state);
+        let mut state = State::new(&wanted["settings"], &wanted["default_endpoint_settings"]);
+        self.plan.check_compute(&wanted["default_endpoint_settings"], &state.default_endpoint_settings)?;
+        state.history_retention = self.plan.history(wanted)?.unwrap_or(self.plan.default_history());
+
+        let named = &wanted["branch"];
+        let database = named["database_name"].as_str().unwrap_or("neondb");
+        databases::check_name(database)?;
+        let role = named["role_name"].as_str().map_or_else(|| format!("{database}_owner"), str::to_owned);
+        roles::check_name(&role)?;
+        let mut branch = Branch::root(named["name"].as_str().unwrap_or("main"), Endpoint::new(&state.default_endpoint_settings));
+        branch.roles.push(Role::new(&role, true));
+        branch.databases.push(Database::new(database, &role));
+        state.branches.push(branch);
+
+        let store_passwords = wanted["store_passwords"].as_bool().unwrap_or(true);
+        let project = Project::new(region, self.major(&wanted["pg_version"])?, store_passwords, state);
         // Without a name Neon takes the id.
-        let name = wanted["name"].as_str().map_or_else(|| project.id.clone(), str::to_owned);
-        if name.is_empty() || name.chars().count() > 256 {
-            return Err(invalid("name: must have between 1 and 256 characters"));
-        }
+        let name = wanted["name"].as_str().unwrap_or(&project.id).to_owned();
+        check_name(&name)?;
         project.state().name = name;
-        Ok(Arc::new(project))
+        Ok(project)
     }
 
-    pub(super) fn patch_project(self: &Arc<Self>, call: &Call, project: &Arc<Project>) -> Result<Answer, Answer> {
-        let body = call.json().map_err(|error| invalid(format!("decode application/json: {error}")))?;
-        let wanted = object(&body, "project")?;
-        self.mutate(call, StatusCode::OK, project, |state| {
-            let mut defaults = state.default_endpoint_settings.clone();
-            merge(&mut defaults, &wanted["default_endpoint_settings"]);
-            check_compute(&defaults)?;
-            let was_logical = state.settings["enable_logical_replication"] == true;
-            if was_logical && wanted["settings"]["enable_logical_replication"] == false {
-                return Err(invalid("logical replication can't be disabled once it is enabled"));
-            }
-            state.default_endpoint_settings = defaults;
-            merge(&mut state.settings, &wanted["settings"]);
-            if let Some(name) = wanted["name"].as_str() {
-                state.name = name.to_owned();
-            }
-            if let Some(seconds) = wanted["history_retention_seconds"].as_i64() {
-                state.history_retention_seconds = seconds;
-            }
-            let mut steps = Vec::new();
-            if !was_logical && state.settings["enable_logical_replication"] == true {
-                let (neon, project) = (Arc::clone(self), Arc::clone(project));
-                steps.push(Step::on_endpoint("apply_config", async move {
-                    let server = neon.compute(&project).await?;
-                    super::compute::enable_logical(&server).await
-                }));
-            }
-            Ok((json!({ "project": project.json(state, &self.organization) }), steps))
+    fn major(&self, wanted: &Value) -> Result<u32, Answer> {
+        if wanted.is_null() {
+            return Ok(self.default_major);
+        }
+        // 14 and 15 let nobody but a superuser subscribe, for which Neon patches them; plain ones can't stand in.
+        let major = wanted.as_u64().and_then(|version| u32::try_from(version).ok()).filter(|version| (16..=18).contains(version));
+        major.ok_or_else(|| {
+            error(StatusCode::BAD_REQUEST, format!("unsupported Postgres version {wanted}: the simulated Neon has 16, 17 and 18"))
         })
     }
 
-    pub(super) fn delete_project(self: &Arc<Self>, call: &Call, project: &Arc<Project>) -> Result<Answer, Answer> {
-        let mut answer = self.mutate(call, StatusCode::OK, project, |state| {
-            state.deleted = true;
-            Ok((json!({ "project": project.json(state, &self.organization) }), Vec::new()))
+    pub(super) fn patch_project(self: &Arc<Self>, call: &Call, project: &Arc<Project>) -> Result<Answer, Answer> {
+        let body = read_body(call)?;
+        let wanted = object(&body, "project")?;
+        let Mutation { operations, .. } = self.mutate(call, project, |state| {
+            let mut defaults = state.default_endpoint_settings.clone();
+            merge(&mut defaults, &wanted["default_endpoint_settings"]);
+            self.plan.check_compute(&wanted["default_endpoint_settings"], &defaults)?;
+            let history = self.plan.history(wanted)?.unwrap_or(state.history_retention);
+            let was_logical = state.is_logical();
+            if was_logical && wanted["settings"]["enable_logical_replication"] == false {
+                return Err(invalid("logical replication can't be disabled once it is enabled"));
+            }
+            if let Some(name) = wanted["name"].as_str() {
+                check_name(name)?;
+                name.clone_into(&mut state.name);
+            }
+            state.default_endpoint_settings = defaults;
+            state.history_retention = history;
+            merge(&mut state.settings, &wanted["settings"]);
+            let mut steps = Vec::new();
+            if !was_logical && state.is_logical() {
+                for branch in state.branches.iter().filter(|branch| branch.endpoint.as_ref().is_some_and(Endpoint::is_active)) {
+                    let place = Place { project: Arc::clone(project), branch: branch.id.clone() };
+                    steps.extend(self.restarting(&place, branch));
+                }
+            }
+            Ok(((), steps))
         })?;
-        if let Some(Value::Object(body)) = &mut answer.body {
-            body.remove("operations");
-        }
+        Ok(Answer::ok(json!({ "project": project.json(&project.state(), &self.organization), "operations": operations })))
+    }
+
+    pub(super) fn delete_project(self: &Arc<Self>, call: &Call, project: &Arc<Project>) -> Result<Answer, Answer> {
+        let Mutation { made: abandoned, .. } = self.mutate(call, project, |state| Ok((state.abandon(), Vec::new())))?;
         self.projects.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other.id != project.id);
-        let project = Arc::clone(project);
+        let id = project.id.clone();
         tokio::spawn(async move {
-            if let Some(server) = project.compute.lock().await.take()
-                && let Err(error) = server.remove().await
-            {
-                tracing::warn!("removing the compute of {}: {error}", project.id);
+            for data in abandoned {
+                if let Err(error) = remove(&data).await {
+                    tracing::warn!("removing a compute of {id}: {error}");
+                }
             }
         });
-        Ok(answer)
+        Ok(Answer::ok(json!({ "project": project.json(&project.state(), &self.organization) })))
     }
 }
 
-/// Refuses names that a database can't have on Neon.
-pub(super) fn check_database_name(name: &str) -> Result<(), Answer> {
-    if name.is_empty() || name.len() > 63 {
-        return Err(invalid("database name must have between 1 and 63 bytes"));
-    }
-    if RESERVED_DATABASES.contains(&name) {
-        return Err(error(StatusCode::BAD_REQUEST, format!("database name {name} is reserved")));
+fn check_name(name: &str) -> Result<(), Answer> {
+    if name.is_empty() || name.chars().count() > 256 {
+        return Err(invalid("name: must have between 1 and 256 characters"));
     }
     Ok(())
-}
-
-/// Refuses names that a role can't have on Neon.
-pub(super) fn check_role_name(name: &str) -> Result<(), Answer> {
-    if name.is_empty() || name.len() > 63 {
-        return Err(invalid("role name must have between 1 and 63 bytes"));
-    }
-    if name.starts_with("pg_") || ["neon_superuser", "cloud_admin", "zenith_admin", "public", "none"].contains(&name) {
-        return Err(error(StatusCode::BAD_REQUEST, format!("role name {name} is reserved")));
-    }
-    Ok(())
-}
-
-/// Refuses sizes and timeouts that no compute can have.
-pub(super) fn check_compute(settings: &Value) -> Result<(), Answer> {
-    let units = |field: &str| settings[field].as_f64();
-    if let (Some(low), Some(high)) = (units("autoscaling_limit_min_cu"), units("autoscaling_limit_max_cu"))
-        && (low < 0.25 || high < low || high > 56.0 || (high > low && (high > 16.0 || high - low > 8.0)))
-    {
-        return Err(invalid(format!("autoscaling limits {low}..{high} are not allowed")));
-    }
-    match settings["suspend_timeout_seconds"].as_i64() {
-        None | Some(-1 | 0 | 60..=604_800) => Ok(()),
-        Some(seconds) => Err(invalid(format!("suspend_timeout_seconds {seconds} is not allowed"))),
-    }
 }

@@ -90,16 +90,25 @@ impl Machine {
 
     /// The folder with the server programs of that major version, reachable by the servers' user.
     pub(super) async fn programs(&self, major: u32) -> Result<PathBuf> {
-        let bin = self.postgres.server(major)?;
+        self.reachable(self.postgres.server(major)?, &format!("postgresql-{major}")).await
+    }
+
+    /// The folder with the client programs, reachable by the servers' user.
+    pub(super) async fn client_programs(&self) -> Result<PathBuf> {
+        self.reachable(self.postgres.client()?, "postgresql-client").await
+    }
+
+    /// The folder itself, or its copy under that name.
+    async fn reachable(&self, bin: &Path, name: &str) -> Result<PathBuf> {
         let resolved = bin.canonicalize().doing(|| format!("resolving {}", bin.display()))?;
         let Some(account) = self.account.filter(|account| !account.reaches(&resolved)) else {
             return Ok(resolved);
         };
         let _one_at_a_time = self.copying.lock().await;
-        let copy = self.root.join(format!("postgresql-{major}"));
+        let copy = self.root.join(name);
         if !copy.exists() {
             let tree = resolved.parent().unwrap_or(&resolved);
-            let unfinished = self.root.join(format!("postgresql-{major}.new"));
+            let unfinished = self.root.join(format!("{name}.new"));
             let copied = Command::new("cp")
                 .arg("-a")
                 .args([tree, unfinished.as_path()])

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -48,24 +48,36 @@ pub(crate) struct Server {
 impl Server {
     /// Makes the data folder; the server does not run yet.
     pub(crate) async fn create(machine: Arc<Machine>, spec: Spec) -> Result<Self> {
-        let programs = machine.programs(spec.major).await?;
-        let folder = machine.folder(&spec.name)?;
-        let server = Self { machine, spec, folder, programs, child: Mutex::new(None) };
-        let initdb = server
-            .machine
-            .command(&server.programs.join("initdb"))
+        let server = Self::new(machine, spec).await?;
+        let mut initdb = server.machine.command(&server.programs.join("initdb"));
+        initdb
             .arg("--pgdata")
             .arg(server.data())
             .args(["--username", server.spec.superuser, "--encoding", "UTF8", "--auth", "trust", "--no-sync", "--no-instructions"])
-            .args(&server.spec.locale)
-            .output()
-            .await
-            .doing(|| "running initdb")?;
-        if !initdb.status.success() {
-            return Err(Error::new(format!("initdb: {}", String::from_utf8_lossy(&initdb.stderr).trim())));
-        }
+            .args(&server.spec.locale);
+        run("initdb", initdb).await?;
         server.configure()?;
         Ok(server)
+    }
+
+    /// Makes a server of a copy of this one's data, while this one goes on; replication slots are not copied.
+    pub(crate) async fn copy(&self, spec: Spec) -> Result<Self> {
+        let copy = Self::new(Arc::clone(&self.machine), spec).await?;
+        let mut backup = self.machine.command(&self.machine.client_programs().await?.join("pg_basebackup"));
+        backup
+            .arg("--pgdata")
+            .arg(copy.data())
+            .args(["--username", self.spec.superuser, "--port", &PORT.to_string(), "--checkpoint=fast", "--no-sync", "--host"])
+            .arg(&self.folder);
+        run("pg_basebackup", backup).await?;
+        copy.configure()?;
+        Ok(copy)
+    }
+
+    async fn new(machine: Arc<Machine>, spec: Spec) -> Result<Self> {
+        let programs = machine.programs(spec.major).await?;
+        let folder = machine.folder(&spec.name)?;
+        Ok(Self { machine, spec, folder, programs, child: Mutex::new(None) })
     }
 
     fn configure(&self) -> Result<()> {
@@ -77,7 +89,7 @@ impl Server {
             &data.join("pg_hba.conf"),
             &format!(
                 "# The socket lies in a folder that only this server's user may enter.\n\
-                 local   all {superuser}               trust\n\
+                 local   all,replication {superuser}   trust\n\
                  hostssl all {superuser} 0.0.0.0/0     reject\n\
                  hostssl all all         127.0.0.0/8   scram-sha-256\n"
             ),
@@ -116,6 +128,11 @@ impl Server {
 
     /// Starts it unless it runs, and waits until it answers.
     pub(crate) async fn start(&self) -> Result<()> {
+        self.start_with(&[]).await
+    }
+
+    /// The same with parameters for this time, which override those of its making; they are left alone if it runs already.
+    pub(crate) async fn start_with(&self, parameters: &[(&'static str, String)]) -> Result<()> {
         let mut child = self.child.lock().await;
         if let Some(running) = child.as_mut() {
             if running.try_wait().doing(|| "looking after the server")?.is_none() {
@@ -129,6 +146,7 @@ impl Server {
         let mut running = command
             .arg("-D")
             .arg(self.data())
+            .args(parameters.iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]))
             .envs(self.spec.environment.iter().map(|(name, value)| (name, value)))
             // What a server's own libpq trusts with sslrootcert=system.
             .env("SSL_CERT_FILE", self.machine.ca_file())
@@ -207,4 +225,13 @@ impl Server {
         tokio::spawn(connection);
         Ok(client)
     }
+}
+
+/// Runs a program to its end.
+async fn run(name: &str, mut command: Command) -> Result<()> {
+    let done = command.output().await.doing(|| format!("running {name}"))?;
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(Error::new(format!("{name}: {}", String::from_utf8_lossy(&done.stderr).trim())))
 }
