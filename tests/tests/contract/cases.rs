@@ -46,6 +46,8 @@ pub enum Situation {
     Unknown,
     /// In a project that stores no passwords.
     WithoutPasswords,
+    /// With an account on the free plan that has all the projects that it may have.
+    Restricted,
 }
 
 /// What is done with a fixture.
@@ -63,7 +65,7 @@ use Situation::*;
 const WIRE: Case = MadeUp("the network's and the proxies' doing: the simulator would only repeat what it was told");
 const THROTTLED: Case = MadeUp("the simulator has no limits of its own");
 const ROLES: Case = MadeUp("the simulated Azure has no roles: its only identity may do everything");
-const PLANS: Case = MadeUp("the account that is played on has a plan that allows everything");
+const PLANS: Case = MadeUp("of several things that a plan forbids, which one is refused first, and how, is not known");
 const INTERNALS: Case = MadeUp("Neon's own retries and shortcuts, which the simulator has no cause for");
 const OTHER_SERVERS: Case = MadeUp("a server of another kind; the one that is played on is public, alone and has a password login");
 const FUTURE: Case = MadeUp("fields and values that the service may have one day");
@@ -82,6 +84,7 @@ const FILES: &[(&str, Case)] = &[
     ("neon/flaky/04-*", HOSTILE),
     ("neon/open-branch/03-*", MadeUp("a second branch, which the project that is played on has not")),
     ("neon/unknown-values/*", FUTURE),
+    ("neon/settings-plan/*-refused.json", PLANS),
     ("neon/suspend/04-*", MadeUp("that a new timeout starts an operation is not known; the simulator starts none")),
 ];
 
@@ -126,8 +129,14 @@ const CASES: &[(&str, &str, Case)] = &[
     ("GET */users/me/organizations", "200", Played(Personal)),
     ("GET */projects?*", "400 org_id is required*", Played(Personal)),
     ("GET */projects?*", "200", Played(Ready)),
-    ("*", "404 not allowed to perform actions outside the project this key is scoped to", MadeUp("the simulated account has no such keys")),
+    (
+        "*",
+        "404 not allowed to perform actions outside the project this key is scoped to",
+        MadeUp("no key that is played with is one of a single project; local-cloud's own tests see one"),
+    ),
     ("POST */projects", "201", Played(Without)),
+    ("POST */projects", "422 user projects limit*", Played(Restricted)),
+    ("PATCH */endpoints/*", "4* suspend interval changing is not allowed for your account", Played(Restricted)),
     ("*", "422 * limit *", PLANS),
     ("*", "4* suspend interval changing is not allowed for your account", PLANS),
     ("GET */connection_uri?*", "200", Played(Ready)),
