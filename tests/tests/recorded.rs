@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use azure2neon_azure::{AzureCloud, Credential};
+use azure2neon_azure::{AzureCloud, Credential, Environment};
 use azure2neon_core::cloud::{InboundRule, ProjectSpec, SourceCloud, TargetCloud, TargetDatabase};
 use azure2neon_exchange::replay::{Plain, Replay, Tls, exchanges};
 use azure2neon_exchange::{Cloud, Recorder, Recording};
@@ -60,12 +60,14 @@ async fn a_recording_replays_to_the_same_results() {
     rig.cloud.inject("GET", "/databases", 1, Fault::LoseAnswer);
     let azure = azure_calls(
         AzureCloud::new(azure2neon_azure::Settings {
-            endpoint: at("/arm/http").parse().unwrap(),
+            environment: Environment::Public,
+            endpoint: Some(at("/arm/http").parse().unwrap()),
             scope: None,
+            authority: Some(at("/login/https").to_owned()),
             subscription: None,
             resource_group: None,
             server: at("/server").to_owned(),
-            credential: principal(&tenant, at("/login/client_id"), at("/login/client_secret"), at("/login/https")),
+            credential: principal(&tenant, at("/login/client_id"), at("/login/client_secret")),
             tls: trust(),
             answer_timeout: ANSWER,
             waits: Default::default(),
@@ -89,12 +91,14 @@ async fn a_recording_replays_to_the_same_results() {
     let replay = Replay::start(tls, &[&scenario("azure")]).await;
     let again = azure_calls(
         AzureCloud::new(azure2neon_azure::Settings {
-            endpoint: replay.origin.parse().unwrap(),
+            environment: Environment::Public,
+            endpoint: Some(replay.origin.parse().unwrap()),
             scope: None,
+            authority: Some(replay.origin.clone()),
             subscription: None,
             resource_group: None,
             server: pseudonym(&server),
-            credential: principal(&pseudonym(&tenant), "any-client", "any-secret", &replay.origin),
+            credential: principal(&pseudonym(&tenant), "any-client", "any-secret"),
             tls: trust,
             answer_timeout: ANSWER,
             waits: Default::default(),
@@ -113,13 +117,8 @@ async fn a_recording_replays_to_the_same_results() {
     assert_eq!(again, replaced(neon, &pseudonym));
 }
 
-fn principal(tenant: &str, client: &str, secret: &str, authority: &str) -> Credential {
-    Credential::ServicePrincipal {
-        tenant: tenant.to_owned(),
-        client_id: client.to_owned(),
-        secret: SecretString::from(secret),
-        authority: Some(authority.to_owned()),
-    }
+fn principal(tenant: &str, client: &str, secret: &str) -> Credential {
+    Credential::ServicePrincipal { tenant: tenant.to_owned(), client_id: client.to_owned(), secret: SecretString::from(secret) }
 }
 
 fn neon_cloud(endpoint: &str, key: &str, recorder: Option<Recorder>) -> NeonCloud {

@@ -59,13 +59,13 @@ const FIELDS: &[(Treatment, &str)] = &[
     ),
     (
         Treatment::Id,
-        "id account_id auth_data branch_id correlation_id cursor delegatedSubnetResourceId endIpAddress endpoint_id ips next org_id owner_id \
+        "id account_id auth_data branch_id client_id correlation_id cursor delegatedSubnetResourceId endIpAddress endpoint_id ips next org_id owner_id \
          parent_id privateDnsZoneArmResourceId project_id request_id sourceServerResourceId startIpAddress subscriptionId tenantId trace_id",
     ),
     (Treatment::Host, "fullyQualifiedDomainName host pooler_host proxy_host"),
     (Treatment::Secret, "access_token client_secret id_token password refresh_token"),
     (Treatment::Message, "error error_description message"),
-    (Treatment::Link, "connection_uri error_uri nextLink uri"),
+    (Treatment::Link, "connection_uri error_uri nextLink resource uri"),
     (Treatment::Catalog, "allowedValues description documentationLink"),
     (Treatment::Setting, "value defaultValue"),
     (
@@ -134,8 +134,10 @@ pub(crate) const SEGMENTS: &[&str] = &[
     "endpoints",
     "firewallrules",
     "flexibleservers",
+    "identity",
     "locations",
     "me",
+    "metadata",
     "microsoft.dbforpostgresql",
     "microsoft.network",
     "oauth2",
@@ -176,7 +178,15 @@ pub(crate) const STATES: &[&str] =
     &["Disabled", "Dropping", "Inaccessible", "Provisioning", "Ready", "Restarting", "Starting", "Stopped", "Stopping", "Updating"];
 
 /// The public addresses of the services.
-pub(crate) const PUBLIC_HOSTS: &[&str] = &["console.neon.tech", "login.microsoftonline.com", "management.azure.com"];
+pub(crate) const PUBLIC_HOSTS: &[&str] = &[
+    "console.neon.tech",
+    "login.chinacloudapi.cn",
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "management.azure.com",
+    "management.chinacloudapi.cn",
+    "management.usgovcloudapi.net",
+];
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ use crate::pseudonyms::{Kind, Pseudonyms};
 const REPLACED_TEXT: &str = "replaced text";
 
 /// Suffixes of the host names that the clouds give.
-const HOST_SUFFIXES: &[&str] = &[".azure.com", ".neon.tech", ".neon.build"];
+const HOST_SUFFIXES: &[&str] = &[".azure.com", ".chinacloudapi.cn", ".neon.build", ".neon.tech", ".usgovcloudapi.net"];
 
 static UUID: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$").ok());
 static NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?$").ok());
