@@ -50,10 +50,11 @@ impl SourceServer {
         format!("az postgres flexible-server update --resource-group {} --name {} {what}", self.resource_group, self.name)
     }
 
-    /// The Azure CLI's command that lets an address in.
+    /// The Azure CLI's command that lets an address in, by a rule that replaces no other.
     pub fn az_allow(&self, address: std::net::Ipv4Addr) -> String {
+        let rule = format!("operator-{}", address.to_string().replace('.', "-"));
         format!(
-            "az postgres flexible-server firewall-rule create --resource-group {} --server-name {} --name operator --start-ip-address {address}",
+            "az postgres flexible-server firewall-rule create --resource-group {} --server-name {} --name {rule} --start-ip-address {address}",
             self.resource_group, self.name
         )
     }
