@@ -210,6 +210,30 @@ impl Rig {
         self.cloud.projects()
     }
 
+    /// Everything about a Neon project, by its name, that a migration into it may change and must put back.
+    pub async fn neon_state(&self, project: &str) -> Value {
+        let endpoints = self.endpoints();
+        let text = |path: &str| endpoints.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("endpoints.json has no {path}"));
+        let get = async |path: String| {
+            let url = format!("{}/projects{path}", text("/neon/http"));
+            let answer = reqwest::Client::new().get(url).bearer_auth(text("/neon/key")).send().await.unwrap();
+            assert!(answer.status().is_success(), "{path}: {answer:?}");
+            answer.json::<Value>().await.unwrap()
+        };
+        let project = get(format!("?search={project}&org_id={}", text("/neon/organization"))).await["projects"][0].clone();
+        let id = project["id"].as_str().unwrap();
+        let branch = get(format!("/{id}/branches")).await["branches"][0]["id"].as_str().unwrap().to_owned();
+        let compute = get(format!("/{id}/endpoints")).await["endpoints"][0].clone();
+        let names = |list: &Value| list.as_array().unwrap().iter().map(|one| one["name"].clone()).collect::<Vec<_>>();
+        serde_json::json!({
+            "project": id,
+            "history": project["history_retention_seconds"],
+            "compute": [compute["autoscaling_limit_min_cu"], compute["autoscaling_limit_max_cu"], compute["suspend_timeout_seconds"]],
+            "databases": names(&get(format!("/{id}/branches/{branch}/databases")).await["databases"]),
+            "roles": names(&get(format!("/{id}/branches/{branch}/roles")).await["roles"]),
+        })
+    }
+
     /// Deletes a Neon project through the API, as somebody would in the console.
     pub async fn delete_project(&self, id: &str) {
         let endpoints = self.endpoints();

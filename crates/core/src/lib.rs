@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod cloud;
 pub mod comparison;
+pub mod compute;
 pub mod context;
 pub mod engine;
 mod error;

@@ -7,6 +7,9 @@ use crate::fault::Fault;
 use crate::model::{OneOperation, Operation, Operations};
 use azure2neon_core::patience::Awaited;
 
+/// How often a write is sent whose answers are lost.
+pub(crate) const TRIES: u32 = 3;
+
 impl Api {
     /// Waits until all operations of the project have succeeded.
     pub(crate) async fn finish(&self, project: &str, operations: Vec<Operation>) -> Result<(), Fault> {
@@ -69,5 +72,16 @@ impl Api {
     pub(crate) async fn write(&self, project: &str, request: Request) -> Result<(), Fault> {
         let started: Operations = self.send(request).await?;
         self.finish(project, started.operations).await
+    }
+
+    /// The same for a write that does no harm twice: it is sent again when its answer is lost.
+    pub(crate) async fn write_again(&self, project: &str, request: Request) -> Result<(), Fault> {
+        for _ in 1..TRIES {
+            match self.write(project, request.clone()).await {
+                Err(fault) if fault.is_ambiguous() => tokio::time::sleep(self.pace.retry.first).await,
+                result => return result,
+            }
+        }
+        self.write(project, request).await
     }
 }
