@@ -63,6 +63,15 @@ impl Rig {
         self.folder.path().join("settings")
     }
 
+    /// Adds a line to a table of the configuration file.
+    pub fn configure(&self, table: &str, line: &str) {
+        let file = self.settings().join("azure2neon.toml");
+        let heading = format!("[{table}]\n");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(&heading), "no [{table}] in:\n{text}");
+        std::fs::write(file, text.replace(&heading, &format!("{heading}{line}\n"))).unwrap();
+    }
+
     /// The env file that the hand-over writes.
     pub fn env_file(&self) -> PathBuf {
         self.folder.path().join("app.env")

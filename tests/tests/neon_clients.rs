@@ -12,9 +12,10 @@ fn node(rig: &Rig, home: &std::path::Path) -> Command {
     let endpoints = rig.endpoints();
     let mut command = Command::new("node");
     command
-        .env("NEON_API_HOST", endpoints["neon"]["http"].as_str().unwrap())
+        .env("NEON_API_HOST", endpoints["neon"]["https"].as_str().unwrap())
         .env("NEON_API_KEY", endpoints["neon"]["key"].as_str().unwrap())
         .env("NEON_ORG_ID", endpoints["neon"]["organization"].as_str().unwrap())
+        .env("NODE_EXTRA_CA_CERTS", rig.settings().join("ca.pem"))
         .env("NO_PROXY", "*")
         .env("CI", "true")
         .env("HOME", home)

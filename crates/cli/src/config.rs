@@ -24,6 +24,9 @@ use target::{Sizes, Target};
 /// The longest that writes are refused before the source is reopened, unless configured.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long an answer of a cloud's API may take before it counts as lost, unless configured.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The file, as it is written.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -77,6 +80,7 @@ struct Cloud {
     arm_endpoint: Option<Url>,
     arm_scope: Option<String>,
     neon_endpoint: Option<Url>,
+    answer_timeout: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -134,9 +138,7 @@ impl Config {
         let Sizes { compute, migration_compute, history_seconds } = file.target.sizes(&home)?;
         let max_pause = match (over.max_pause, &file.cut_over.max_pause) {
             (Some(limit), _) => limit,
-            (None, Some(text)) => {
-                args::duration(text).map_err(|why| Error::new(ErrorKind::Configuration, format!("max_pause under [cut_over]: {why}")))?
-            }
+            (None, Some(text)) => duration(text, "max_pause under [cut_over]")?,
             (None, None) => MAX_PAUSE,
         };
         let label = server.split('.').next().unwrap_or(&server).to_owned();
@@ -187,6 +189,10 @@ impl Config {
     /// The clients of both clouds, and the access to the servers; reads the secrets.
     pub fn connect(&self, environment: Environment<'_>, events: &Events) -> Result<(Clouds, Access)> {
         let tls = azure2neon_postgres::tls::client_config(self.settings.network.ca_file.as_deref())?;
+        let answer_timeout = match &self.file.cloud.answer_timeout {
+            Some(text) => duration(text, "answer_timeout under [cloud]")?,
+            None => ANSWER_TIMEOUT,
+        };
         let default = |text: &str| Url::parse(text).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()));
         let key_file = self.file.target.api_key_file.as_ref().map(|path| self.base.join(path));
         let api_key = Secret { what: "Neon API key", variable: "NEON_API_KEY", file: key_file.as_deref() }.read(environment)?;
@@ -201,6 +207,7 @@ impl Config {
             server: self.server.clone(),
             credential: azure2neon_azure::Credential::from_environment(&|name| environment(name))?,
             tls: tls.clone(),
+            answer_timeout,
             waits: waits(events, "Azure"),
         })?;
         let neon = azure2neon_neon::NeonCloud::new(azure2neon_neon::Settings {
@@ -212,6 +219,7 @@ impl Config {
             org_id: self.org_id.clone(),
             egress_override: self.egress.clone(),
             tls: tls.clone(),
+            answer_timeout,
             waits: waits(events, "Neon"),
         })?;
         let password_file = self.file.source.password_file.as_ref().map(|path| self.base.join(path));
@@ -220,6 +228,11 @@ impl Config {
                 .read(environment)?;
         Ok((Clouds { source: Arc::new(azure), target: Arc::new(neon) }, Access { source_password, tls: Arc::new(tls) }))
     }
+}
+
+/// A length of time in the file.
+fn duration(text: &str, what: &str) -> Result<Duration> {
+    args::duration(text).map_err(|why| Error::new(ErrorKind::Configuration, format!("{what}: {why}")))
 }
 
 /// Waits of this cloud's client as events.

@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use crate::arm::{self, Azure, Configurations, Identity};
 use crate::discovery::{absolute, find_postgres};
 use crate::error::{Error, Result};
-use crate::http::{Fault, Faults, Recorded, serve};
+use crate::http::{Armed, Control, Fault, Faults, Recorded, serve};
 use crate::neon::{Directory, Neon};
 use crate::network::{self, AzureDoor, Firewall, Link, Nat, NeonDoor, Rule, Subnet};
 use crate::options::Options;
@@ -135,7 +134,7 @@ impl LocalCloud {
             retry_after: options.retry_after,
             state: Mutex::new(arm::State::Ready),
             operations: arm::Operations::default(),
-            writes: AtomicU32::new(0),
+            changes: Mutex::default(),
         });
         let neon = Arc::new(Neon {
             key: random::secret("napi_", 64),
@@ -165,10 +164,13 @@ impl LocalCloud {
             address: subnet.neon_proxy(),
         };
         tasks.spawn(neon_door.serve(listeners.neon_proxy));
-        tasks.spawn(serve("arm", Arc::clone(&azure), Arc::clone(&faults), listeners.arm_http, None));
-        tasks.spawn(serve("arm", Arc::clone(&azure), Arc::clone(&faults), listeners.arm_https, Some(Arc::clone(&api_tls))));
-        tasks.spawn(serve("neon", Arc::clone(&neon), Arc::clone(&faults), listeners.neon_http, None));
-        tasks.spawn(serve("neon", Arc::clone(&neon), Arc::clone(&faults), listeners.neon_https, Some(api_tls)));
+        tasks.spawn(serve(Arc::clone(&azure), Arc::clone(&faults), listeners.arm_http, None));
+        tasks.spawn(serve(Arc::clone(&azure), Arc::clone(&faults), listeners.arm_https, Some(Arc::clone(&api_tls))));
+        tasks.spawn(serve(Arc::clone(&neon), Arc::clone(&faults), listeners.neon_http, None));
+        tasks.spawn(serve(Arc::clone(&neon), Arc::clone(&faults), listeners.neon_https, Some(api_tls)));
+        let identity = Arc::clone(&azure);
+        let control = Control { faults: Arc::clone(&faults), expire_tokens: Box::new(move || identity.identity.expire_tokens()) };
+        tasks.spawn(serve(Arc::new(control), Arc::default(), listeners.control, None));
 
         write_settings(&folder, &authority, &azure, &neon, subnet, &options, &password, client_programs)?;
         Ok(Self { folder, machine, azure, neon, faults, tasks, operator, nat, proxy })
@@ -237,9 +239,20 @@ impl LocalCloud {
         self.inject(method, path_contains, 1, Fault::Answer { status, body, retry_after: None });
     }
 
-    /// Lets the next so many matching calls suffer a fault.
+    /// Lets the next so many matching calls suffer a fault; in the path a `*` stands for anything, a `$` at the
+    /// end for the path's end.
     pub fn inject(&self, method: &str, path_contains: &str, times: usize, fault: Fault) {
-        self.faults.arm(method, path_contains, times, fault);
+        self.faults.arm(Armed::new(method, path_contains, times, fault));
+    }
+
+    /// Lets each call of the API (`arm`, `entra` or `neon`) suffer the fault once: the first of its method and path.
+    pub fn inject_each(&self, api: &'static str, fault: Fault) {
+        self.faults.arm_each(api, fault);
+    }
+
+    /// How many faults of single calls have not happened yet.
+    pub fn waiting_faults(&self) -> usize {
+        self.faults.armed().len()
     }
 
     /// Forgets all faults that have not happened yet.
@@ -324,6 +337,7 @@ fn write_settings(
         arm_https: format!("https://{api}:{}", network::ARM_HTTPS),
         neon_http: format!("http://{api}:{}/api/v2", network::NEON_HTTP),
         neon_https: format!("https://{api}:{}/api/v2", network::NEON_HTTPS),
+        control: format!("http://{api}:{}", network::CONTROL),
         tenant: &azure.identity.tenant,
         client: &azure.identity.client,
         client_secret: &azure.identity.secret,

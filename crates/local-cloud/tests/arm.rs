@@ -103,6 +103,63 @@ async fn who_may_ask_and_how() {
     let second = rig.call("GET", first["nextLink"].as_str().unwrap(), Some(token), None).await.body;
     assert_eq!((&first["value"][0]["name"], &second["value"][0]["name"]), (&json!("bikeparts-prod"), &json!("another")));
     assert!(second.get("nextLink").is_none());
+    let id = second["value"][0]["id"].as_str().unwrap();
+    let another = rig.call("GET", &format!("{}{id}?api-version=2024-08-01", rig.endpoint("/arm/https")), Some(token), None).await;
+    assert_eq!((another.status, &another.body), (200, &second["value"][0]), "what is listed can be read");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_is_changed_as_far_as_it_can_be() {
+    let rig = rig(|_| ()).await;
+    let before = rig.arm("GET", "", None).await.body;
+    for change in [json!({ "sku": { "name": "Standard_D4ds_v5" } }), json!({ "properties": { "administratorLoginPassword": "secret" } })] {
+        let refused = rig.arm("PATCH", "", Some(change)).await;
+        assert_eq!((refused.status, &refused.body["error"]["code"]), (400, &json!("FeatureNotSupported")));
+    }
+    assert_eq!(rig.arm("GET", "", None).await.body, before);
+
+    // What is sent as it is already is no change: the CLI sends all of it.
+    let storage = json!({ "storageSizeGB": 256, "autoGrow": null });
+    let accepted = rig.arm("PATCH", "", Some(json!({ "sku": before["sku"], "properties": { "storage": storage } }))).await;
+    assert_eq!(rig.arm_wait(&accepted).await["status"], "Succeeded");
+    let mut after = before;
+    after["properties"]["storage"]["storageSizeGB"] = json!(256);
+    assert_eq!(rig.arm("GET", "", None).await.body, after);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn databases_are_made_and_dropped() {
+    let rig = rig(|_| ()).await;
+    let body = json!({ "properties": { "charset": "UTF8", "collation": "C" } });
+    for again in [false, true] {
+        let accepted = rig.arm("PUT", "/databases/spare", Some(body.clone())).await;
+        assert_eq!(rig.arm_wait(&accepted).await["status"], "Succeeded", "{again}");
+        assert_eq!(rig.arm("GET", "/databases/spare", None).await.body["properties"], body["properties"]);
+    }
+    let strange = rig.arm("PUT", "/databases/strange", Some(json!({ "properties": { "charset": "klingon" } }))).await;
+    assert_eq!(rig.arm_wait(&strange).await["error"]["code"], "OperationFailed");
+    assert_eq!(rig.arm("PUT", "/databases/1st", None).await.status, 400);
+    assert_eq!(rig.arm("DELETE", "/databases/azure_sys", None).await.status, 400);
+
+    let dropped = rig.arm("DELETE", "/databases/spare", None).await;
+    assert_eq!(rig.arm_wait(&dropped).await["status"], "Succeeded");
+    assert_eq!(rig.arm("GET", "/databases/spare", None).await.status, 404);
+    assert_eq!(rig.arm("DELETE", "/databases/spare", None).await.status, 204);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_learns_where_to_log_in() {
+    let rig = rig(|_| ()).await;
+    let ask = async |version: &str| {
+        let url = format!("{}/metadata/endpoints?api-version={version}", rig.endpoint("/arm/https"));
+        rig.call("GET", &url, None, None).await.body
+    };
+    let cloud = ask("2022-09-01").await;
+    assert_eq!(cloud["authentication"]["loginEndpoint"], rig.endpoint("/login/https"));
+    assert_eq!(ask("2019-05-01").await, json!([cloud]), "a list of clouds, as it was once");
     rig.stop().await;
 }
 

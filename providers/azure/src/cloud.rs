@@ -41,6 +41,8 @@ pub struct Settings {
     pub credential: Credential,
     /// Whom to trust, for ARM and for Entra ID.
     pub tls: rustls::ClientConfig,
+    /// How long an answer may take before it counts as lost.
+    pub answer_timeout: Duration,
     /// Who hears what is waited for.
     pub waits: Waits,
 }
@@ -62,14 +64,14 @@ impl AzureCloud {
     }
 
     pub(crate) fn with_pace(settings: Settings, pace: Pace) -> Result<Self> {
-        let Settings { endpoint, scope, subscription, resource_group, server, credential, tls, .. } = settings;
+        let Settings { endpoint, scope, subscription, resource_group, server, credential, tls, answer_timeout, .. } = settings;
         if !matches!(endpoint.scheme(), "https" | "http") || !matches!(endpoint.path(), "" | "/") || !endpoint.has_host() {
             let text = format!("`{endpoint}` can't be ARM's address: it must be http(s)://host without a path");
             return Err(Error::new(ErrorKind::Configuration, text));
         }
         let wanted = Wanted::new(subscription.clone(), resource_group, &server)?;
         let internal = |error: reqwest::Error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error);
-        let http = http_client(tls).map_err(internal)?;
+        let http = http_client(tls, answer_timeout).map_err(internal)?;
         let scope = scope.unwrap_or_else(|| default_scope(&endpoint));
         let identity = credential.describe();
         let source = CredentialSource::new(credential, http.clone(), subscription);
@@ -146,12 +148,12 @@ impl AzureCloud {
     }
 }
 
-fn http_client(tls: rustls::ClientConfig) -> reqwest::Result<reqwest::Client> {
+fn http_client(tls: rustls::ClientConfig, answer_timeout: Duration) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(20))
-        .timeout(Duration::from_secs(120))
+        .timeout(answer_timeout)
         .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
         .build()
 }

@@ -105,13 +105,24 @@ impl Fault {
         self.status() == Some(429)
     }
 
+    /// Azure's own trouble, with the request or with the operation that it started; what it did until then is unknown.
     pub(crate) fn is_server_error(&self) -> bool {
-        self.status().is_some_and(|status| status >= 500 || status == 408)
+        const PASSING: [&str; 5] = ["InternalServerError", "InternalError", "ServiceUnavailable", "GatewayTimeout", "OperationTimedOut"];
+        match self {
+            Self::Answer { status, .. } => *status >= 500 || *status == 408,
+            Self::Operation(body) => PASSING.iter().any(|code| code.eq_ignore_ascii_case(body.code())),
+            _ => false,
+        }
     }
 
     /// Nothing came back.
     pub(crate) fn is_silence(&self) -> bool {
         matches!(self, Self::NotSent { .. } | Self::Lost { .. })
+    }
+
+    /// The same request may do better in a while.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.is_busy() || self.is_throttled() || self.is_server_error() || self.is_silence()
     }
 
     /// It is unknown whether ARM took the request.

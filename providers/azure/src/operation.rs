@@ -57,7 +57,7 @@ pub(crate) async fn finish(transport: &Transport, accepted: Answer, pace: &Pace)
         let answer = match transport.get(url.clone()).await {
             Ok(answer) => answer,
             // The operation goes on whether or not it can be seen.
-            Err(fault) if fault.is_silence() || fault.is_throttled() || fault.is_server_error() => {
+            Err(fault) if fault.is_passing() => {
                 asked = fault.retry_after();
                 continue;
             }

@@ -22,7 +22,7 @@ pub(crate) struct Pace {
     pub(crate) operation: Duration,
     /// For how long a write is tried again because the server is busy.
     pub(crate) busy: Duration,
-    /// For how long a request is tried again because nothing, or a 5xx, came back.
+    /// For how long a read is tried again because of a passing trouble, and a write because nothing came back.
     pub(crate) silence: Duration,
     /// For how long the server's state is watched after the answer to a restart was lost.
     pub(crate) restart_grace: Duration,
@@ -68,14 +68,14 @@ impl Tries {
     /// Whether `fault` is worth another try and there is time for one; sleeps until it is due.
     pub(crate) async fn again(&mut self, fault: &Fault) -> bool {
         let now = Instant::now();
-        let busy = self.write && (fault.is_busy() || fault.is_throttled() || fault.is_server_error());
-        let (since, most) = if busy {
+        if !fault.is_passing() {
+            return false;
+        }
+        let (since, most) = if self.write && !fault.is_silence() {
             self.silent = None;
             (self.since, self.pace.busy)
-        } else if fault.is_silence() || fault.is_throttled() || fault.is_server_error() {
-            (*self.silent.get_or_insert(now), self.pace.silence)
         } else {
-            return false;
+            (*self.silent.get_or_insert(now), self.pace.silence)
         };
         let own = self.delays.next().unwrap_or(self.pace.retry.most);
         let delay = fault.retry_after().map_or(own, |asked| asked.min(self.pace.retry_after_most));

@@ -19,6 +19,7 @@ impl AzureCloud {
         let call = Call::new(format!("restart the server {}", id.name), ACTION);
         let _turn = self.turn.lock().await;
         let mut tries = Tries::write(&self.arm.pace);
+        let mut again = false;
         loop {
             self.arm.ready(id, &call).await?;
             let due = self.waits_for_restart().await?;
@@ -27,27 +28,31 @@ impl AzureCloud {
             let fault = match answer {
                 Ok(accepted) => match operation::finish(&self.arm.transport, accepted, &self.arm.pace).await {
                     Ok(()) => break,
-                    // It ended without effect because the server was busy; any other end is the caller's to judge.
-                    Err(fault) if fault.is_busy() => fault,
-                    Err(fault) => return Err(self.arm.error(&call, fault)),
+                    Err(fault) => fault,
                 },
                 Err(fault) => fault,
             };
             if fault.is_ambiguous() {
-                self.watch_restart(&call, due, fault).await?;
-                break;
-            }
-            // What is left was refused, or never sent.
-            if !tries.again(&fault).await {
+                if self.happens(&call, due, &fault).await? {
+                    break;
+                }
+                // Nothing but a parameter that still waits proves that the server was not restarted: then, and once, it is sent again.
+                if !due || std::mem::replace(&mut again, true) {
+                    let kind = if fault.is_silence() { ErrorKind::Unreachable } else { ErrorKind::Cloud };
+                    let text = format!("could not {}: {fault}, and the server shows no sign of a restart", call.what);
+                    return Err(Error::new(kind, text).hint("run the same command again: it looks first whether a restart is still due"));
+                }
+            } else if !tries.again(&fault).await {
+                // It was refused, or ended without effect because the server was busy, or was never sent.
                 return Err(self.arm.error(&call, fault));
             }
         }
         self.arm.ready(id, &call).await.map(|_| ())
     }
 
-    /// Looks whether the restart whose answer was lost happens: nothing waits for a restart any more when something did,
-    /// else the server's state, which another operation could change too.
-    async fn watch_restart(&self, call: &Call, due: bool, fault: Fault) -> Result<()> {
+    /// Watches for a while whether the restart whose answer was lost happens: nothing waits for a restart any more when
+    /// something did, else the server's state, which another operation could change too.
+    async fn happens(&self, call: &Call, due: bool, fault: &Fault) -> Result<bool> {
         tracing::warn!(fault = %fault, "the answer to the restart is unknown; watching the server");
         let id = self.id().await?;
         let pace = &self.arm.pace;
@@ -57,18 +62,15 @@ impl AzureCloud {
             let server = self.arm.server(id).await.map_err(|fault| self.arm.error(call, fault))?;
             let ready = server.readiness() == Readiness::Ready;
             if (due && ready && !self.waits_for_restart().await?) || (!due && !ready) {
-                return Ok(());
+                return Ok(true);
             }
             let deadline = if ready { pace.restart_grace } else { pace.busy };
             if since.elapsed() > deadline {
-                break;
+                return Ok(false);
             }
             let awaited = Awaited { reason: "a sign of the restart, whose answer was lost", age: since.elapsed(), deadline };
             pace.waits.pause(delays.next().unwrap_or(pace.poll.most), awaited).await;
         }
-        let text = format!("could not {}: {fault}, and the server shows no sign of a restart", call.what);
-        let kind = if fault.is_silence() { ErrorKind::Unreachable } else { ErrorKind::Cloud };
-        Err(Error::new(kind, text).hint("run the same command again: it looks first whether a restart is still due"))
     }
 
     async fn waits_for_restart(&self) -> Result<bool> {

@@ -88,6 +88,7 @@ async fn replay(scenarios: &[&str], change: impl FnOnce(&mut Settings)) -> (Repl
         server: "shop-prod".to_owned(),
         credential: Credential::Token(SecretString::from("fixture-token-0")),
         tls: client,
+        answer_timeout: Duration::from_secs(20),
         waits: Default::default(),
     };
     change(&mut settings);

@@ -33,6 +33,8 @@ pub struct Settings {
     pub egress_override: Option<EgressAddresses>,
     /// Whom to trust.
     pub tls: rustls::ClientConfig,
+    /// How long an answer may take before it counts as lost.
+    pub answer_timeout: Duration,
     /// Who hears what is waited for.
     pub waits: Waits,
 }
@@ -69,7 +71,7 @@ impl NeonCloud {
     }
 
     pub(crate) fn with_pace(settings: Settings, pace: Pace) -> Result<Self> {
-        let Settings { endpoint, api_key, org_id, egress_override, tls, .. } = settings;
+        let Settings { endpoint, api_key, org_id, egress_override, tls, answer_timeout, .. } = settings;
         let configuration = |text: String| Error::new(ErrorKind::Configuration, text);
         if !matches!(endpoint.scheme(), "https" | "http") || !endpoint.has_host() || endpoint.query().is_some() {
             return Err(configuration(format!("`{endpoint}` can't be the address of Neon's API")));
@@ -90,7 +92,7 @@ impl NeonCloud {
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(20))
-            .timeout(Duration::from_secs(120))
+            .timeout(answer_timeout)
             .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error))?;

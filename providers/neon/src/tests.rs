@@ -45,6 +45,7 @@ fn settings(origin: &str) -> Settings {
         org_id: None,
         egress_override: None,
         tls,
+        answer_timeout: Duration::from_secs(20),
         waits: Default::default(),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Azure, PROVIDER, State, error, not_found, resources};
+use super::{Azure, State, broken, error, invalid_content};
 use crate::error::{Doing, Result};
 use crate::http::{Answer, Call, Outcome};
 use crate::servers::{Server, identifier, literal};
@@ -19,6 +19,9 @@ const ALLOWED: &[(&str, &str)] = &[
     ("max_worker_processes", "0-262143"),
     ("wal_sender_timeout", "0-2147483647"),
 ];
+
+/// What Azure calls the default although another value is built into PostgreSQL.
+const DEFAULTS: &[(&str, &str)] = &[("archive_timeout", "300")];
 
 /// What the service keeps for itself. A write is accepted, and its operation fails.
 const READ_ONLY: &[&str] = &[
@@ -37,6 +40,7 @@ const READ_ONLY: &[&str] = &[
     "full_page_writes",
     "password_encryption",
     "log_directory",
+    "log_file_mode",
     "log_filename",
     "log_destination",
     "logging_collector",
@@ -69,7 +73,13 @@ const LISTS: &[&str] = &["shared_preload_libraries", "session_preload_libraries"
 
 /// Parameters that only Azure has. They are kept and shown, and have no effect here.
 const AZURE_ONLY: &[(&str, &str, &str, &str)] =
-    &[("azure.extensions", "Set", "", ""), ("require_secure_transport", "Boolean", "on", "on,off")];
+    &[("azure.migration_skip_large_objects", "Boolean", "off", "on, off"), ("require_secure_transport", "Boolean", "on", "on,off")];
+
+/// The extensions that may be created; here all that there are may be, whatever it says.
+const EXTENSIONS: &str = "azure.extensions";
+
+/// What a value that is free text may be.
+const ANYTHING: &str = ".*";
 
 /// One row of pg_settings.
 #[derive(Debug, Clone)]
@@ -77,6 +87,8 @@ struct Setting {
     name: String,
     /// The value in force.
     value: String,
+    /// As a rule what is built into PostgreSQL, even where every server is made with another value.
+    default: String,
     kind: String,
     unit: Option<String>,
     context: String,
@@ -94,7 +106,6 @@ pub(crate) struct Configurations {
 struct Known {
     /// As last seen: while the server is down, this is what is shown.
     settings: Vec<Setting>,
-    defaults: HashMap<String, String>,
     /// What was set through ARM, in force or not.
     stored: HashMap<String, String>,
     version: String,
@@ -119,8 +130,30 @@ impl Setting {
                 (parsed, None) => parsed.is_ok(),
                 (Err(_), _) => false,
             },
+            "Set" if self.allowed != ANYTHING => {
+                let members = value.split(',').map(str::trim).filter(|member| !member.is_empty());
+                members.into_iter().all(|member| self.allowed.split(',').any(|known| known.eq_ignore_ascii_case(member)))
+            }
             _ => true,
         }
+    }
+
+    fn azure_only(name: &str, kind: &str, value: &str, allowed: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            default: value.to_owned(),
+            kind: kind.to_owned(),
+            unit: None,
+            context: "sighup".to_owned(),
+            allowed: allowed.to_owned(),
+            description: String::new(),
+        }
+    }
+
+    /// Whether PostgreSQL knows nothing of it.
+    fn is_azure_only(&self) -> bool {
+        self.name == EXTENSIONS || AZURE_ONLY.iter().any(|(name, ..)| *name == self.name)
     }
 }
 
@@ -131,16 +164,20 @@ fn range(allowed: &str) -> Option<(f64, f64)> {
 }
 
 impl Configurations {
-    /// Reads what is in force now; the first time, that is the default.
+    /// Reads what is in force now.
     pub(crate) async fn refresh(&self, server: &Server) -> Result<()> {
         let client = server.superuser("postgres").await?;
         let rows = client
             .query(
-                "select name::text, coalesce(setting, ''), vartype::text, unit::text, context::text, min_val, max_val, enumvals, short_desc, current_setting('server_version') from pg_catalog.pg_settings order by lower(name)",
+                "select name::text, coalesce(setting, ''), vartype::text, unit::text, context::text, min_val, max_val, enumvals, short_desc,
+                    coalesce(boot_val, ''), current_setting('server_version')
+                 from pg_catalog.pg_settings order by lower(name)",
                 &[],
             )
             .await
             .doing(|| "reading pg_settings")?;
+        let extensions = "select coalesce(string_agg(name::text, ',' order by name), '') from pg_catalog.pg_available_extensions";
+        let extensions: String = client.query_one(extensions, &[]).await.doing(|| "listing the extensions")?.get(0);
         let settings: Vec<Setting> = rows
             .iter()
             .map(|row| {
@@ -159,10 +196,11 @@ impl Configurations {
                     ("Boolean", _) => "on,off".to_owned(),
                     ("Enumeration", _) => row.get::<_, Option<Vec<String>>>(7).unwrap_or_default().join(","),
                     (_, (Some(low), Some(high))) => format!("{low}-{high}"),
-                    _ => "[A-Za-z0-9._,/ -]*".to_owned(),
+                    _ => ANYTHING.to_owned(),
                 });
                 Setting {
                     value: row.get(1),
+                    default: DEFAULTS.iter().find(|(known, _)| *known == name).map_or(row.get(9), |(_, default)| *default).to_owned(),
                     kind: kind.to_owned(),
                     unit: row.get(3),
                     context: row.get(4),
@@ -171,21 +209,11 @@ impl Configurations {
                     name,
                 }
             })
-            .chain(AZURE_ONLY.iter().map(|(name, kind, value, allowed)| Setting {
-                name: (*name).to_owned(),
-                value: (*value).to_owned(),
-                kind: (*kind).to_owned(),
-                unit: None,
-                context: "sighup".to_owned(),
-                allowed: (*allowed).to_owned(),
-                description: String::new(),
-            }))
+            .chain(AZURE_ONLY.iter().map(|(name, kind, value, allowed)| Setting::azure_only(name, kind, value, allowed)))
+            .chain([Setting::azure_only(EXTENSIONS, "Set", "", &extensions)])
             .collect();
-        let version = rows.first().map_or("", |row| row.get::<_, &str>(9)).to_owned();
+        let version = rows.first().map_or("", |row| row.get::<_, &str>(10)).to_owned();
         let mut known = self.lock();
-        if known.defaults.is_empty() {
-            known.defaults = settings.iter().map(|setting| (setting.name.clone(), setting.value.clone())).collect();
-        }
         known.version = version;
         known.settings = settings;
         Ok(())
@@ -210,20 +238,19 @@ impl Configurations {
         self.lock().stored.insert(name.to_owned(), value.to_owned());
     }
 
-    /// One configuration resource; `id` is the server's.
-    fn json(&self, setting: &Setting, id: &str) -> Value {
+    /// The properties of a parameter's resource.
+    fn properties(&self, setting: &Setting) -> Value {
         let known = self.lock();
         let stored = known.stored.get(&setting.name);
         let value = stored.unwrap_or(&setting.value);
-        let default = known.defaults.get(&setting.name).unwrap_or(&setting.value);
         let major = known.version.split('.').next().unwrap_or_default();
         let mut properties = json!({
             "value": value,
             "description": setting.description,
-            "defaultValue": default,
+            "defaultValue": setting.default,
             "dataType": setting.kind,
             "allowedValues": setting.allowed,
-            "source": if value == default { "system-default" } else { "user-override" },
+            "source": if *value == setting.default { "system-default" } else { "user-override" },
             "isDynamicConfig": setting.dynamic(),
             "isReadOnly": setting.read_only(),
             "isConfigPendingRestart": !setting.dynamic() && !value.eq_ignore_ascii_case(&setting.value),
@@ -232,12 +259,7 @@ impl Configurations {
         if let Some(unit) = &setting.unit {
             properties["unit"] = json!(unit);
         }
-        json!({
-            "properties": properties,
-            "id": format!("{id}/configurations/{}", setting.name),
-            "name": setting.name,
-            "type": format!("{PROVIDER}/flexibleServers/configurations"),
-        })
+        properties
     }
 }
 
@@ -252,31 +274,27 @@ impl Azure {
     pub(super) async fn list_configurations(&self) -> Answer {
         self.fresh().await;
         let settings = self.configurations.lock().settings.clone();
-        let id = self.id();
-        Answer::ok(json!({ "value": settings.iter().map(|setting| self.configurations.json(setting, &id)).collect::<Vec<_>>() }))
+        Answer::ok(json!({ "value": settings.iter().map(|setting| self.configuration_json(setting)).collect::<Vec<_>>() }))
     }
 
-    fn no_configuration(&self, name: &str) -> Answer {
-        not_found(&format!("{PROVIDER}/flexibleServers/{}/configurations/{name}", self.name), &self.resource_group)
+    fn configuration_json(&self, setting: &Setting) -> Value {
+        self.child_json("configurations", &setting.name, self.configurations.properties(setting))
     }
 
     pub(super) async fn get_configuration(&self, name: &str) -> Answer {
         self.fresh().await;
         match self.configurations.find(name) {
-            Some(setting) => Answer::ok(self.configurations.json(&setting, &self.id())),
-            None => self.no_configuration(name),
+            Some(setting) => Answer::ok(self.configuration_json(&setting)),
+            None => self.child_not_found("configurations", name),
         }
     }
 
     pub(super) async fn set_configuration(self: &Arc<Self>, call: &Call, name: &str) -> Answer {
-        let Some(setting) = self.configurations.find(name) else { return self.no_configuration(name) };
-        let Ok(body) = call.json() else {
-            return error(StatusCode::BAD_REQUEST, "InvalidRequestContent", "The request content was invalid.");
-        };
-        let default = self.configurations.lock().defaults.get(&setting.name).cloned().unwrap_or_default();
+        let Some(setting) = self.configurations.find(name) else { return self.child_not_found("configurations", name) };
+        let Ok(body) = call.json() else { return invalid_content() };
         let value = match &body["properties"]["value"] {
             Value::String(value) => value.clone(),
-            Value::Null if body["properties"]["source"] == "system-default" => default,
+            Value::Null if body["properties"]["source"] == "system-default" => setting.default.clone(),
             _ => return error(StatusCode::BAD_REQUEST, "InvalidParameterValue", "Invalid value given for parameter value."),
         };
         if !setting.read_only() && !setting.accepts(&value) {
@@ -287,7 +305,7 @@ impl Azure {
         if let Err(answer) = self.claim(State::Ready, State::Updating) {
             return answer;
         }
-        let mut result = self.configurations.json(&setting, &self.id());
+        let mut result = self.configuration_json(&setting);
         result["properties"]["value"] = json!(value);
         let azure = Arc::clone(self);
         self.begin(call, "UpdateOrcasServerParameterManagementOperation", State::Ready, result, async move {
@@ -300,8 +318,8 @@ impl Azure {
             // Word for word: the real service forgets to fill in its own message.
             return Err(Outcome { code: "OperationFailed".to_owned(), message: "{0}".to_owned() });
         }
-        if !AZURE_ONLY.iter().any(|(name, ..)| *name == setting.name) {
-            let client = self.server.superuser("postgres").await.map_err(resources::broken)?;
+        if !setting.is_azure_only() {
+            let client = self.server.superuser("postgres").await.map_err(broken)?;
             let value = if LISTS.contains(&setting.name.as_str()) && !value.is_empty() {
                 value.split(',').map(|element| literal(element.trim())).collect::<Vec<_>>().join(", ")
             } else {
@@ -312,7 +330,7 @@ impl Azure {
             changed.map_err(|error| Outcome { code: "InvalidParameterValue".to_owned(), message: error.to_string() })?;
             if setting.dynamic() {
                 let reloaded = client.batch_execute("select pg_catalog.pg_reload_conf()").await.doing(|| "reloading the configuration");
-                reloaded.map_err(resources::broken)?;
+                reloaded.map_err(broken)?;
             }
         }
         self.configurations.store(&setting.name, value);

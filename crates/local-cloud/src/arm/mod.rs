@@ -1,13 +1,16 @@
 //! Azure Resource Manager as far as a flexible server is concerned, and the login that goes with it.
 
+mod capabilities;
 mod configurations;
+mod databases;
+mod firewall_rules;
 mod identity;
 mod load;
+mod metadata;
 mod operations;
-mod resources;
+mod servers;
 mod source;
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,13 +24,16 @@ pub(crate) use load::Load;
 pub(crate) use operations::Operations;
 pub(crate) use source::create as create_source;
 
-use crate::http::{Answer, Api, Call, Faults};
+use crate::http::{Answer, Api, Call, Faults, Outcome, proxy_page};
 use crate::network::Firewall;
 use crate::random;
 use crate::servers::Server;
 
 /// The resource provider's namespace.
 const PROVIDER: &str = "Microsoft.DBforPostgreSQL";
+
+/// The resource group of the servers that exist by name only.
+const OTHER_GROUP: &str = "other-things";
 
 /// The one real server and the names under which ARM knows it.
 pub(crate) struct Azure {
@@ -50,7 +56,8 @@ pub(crate) struct Azure {
     pub(crate) retry_after: Option<u64>,
     pub(crate) state: Mutex<State>,
     pub(crate) operations: Operations,
-    pub(crate) writes: AtomicU32,
+    /// What was changed of the server's own properties, as a patch to them.
+    pub(crate) changes: Mutex<Value>,
 }
 
 /// The server's state as ARM shows it.
@@ -93,22 +100,64 @@ fn not_found(id: &str, group: &str) -> Answer {
     )
 }
 
+fn invalid_content() -> Answer {
+    error(StatusCode::BAD_REQUEST, "InvalidRequestContent", "The request content was invalid.")
+}
+
+/// How an operation ends when our own machinery failed.
+fn broken(error: crate::Error) -> Outcome {
+    Outcome { code: "InternalServerError".to_owned(), message: error.to_string() }
+}
+
+/// How many calls are left, to the one who asks and in the subscription as a whole. The real buckets fill up again so fast that
+/// nobody ever sees them other than short of the call just made.
+fn quota(method: &Method) -> [(&'static str, &'static str); 2] {
+    match *method {
+        Method::GET => {
+            [("x-ms-ratelimit-remaining-subscription-reads", "1099"), ("x-ms-ratelimit-remaining-subscription-global-reads", "16499")]
+        }
+        Method::DELETE => {
+            [("x-ms-ratelimit-remaining-subscription-deletes", "799"), ("x-ms-ratelimit-remaining-subscription-global-deletes", "11999")]
+        }
+        _ => [("x-ms-ratelimit-remaining-subscription-writes", "799"), ("x-ms-ratelimit-remaining-subscription-global-writes", "11999")],
+    }
+}
+
+/// What the real Azure may have, and this one has not.
+fn unknown(call: &Call) -> Answer {
+    error(StatusCode::NOT_FOUND, "InvalidResourceType", format!("The simulated Azure has no {} {}.", call.method, call.segments.join("/")))
+}
+
 impl Api for Azure {
+    fn name(&self, path: &str) -> &'static str {
+        if path.contains("/oauth2/") { "entra" } else { "arm" }
+    }
+
     fn answer(self: Arc<Self>, call: Call) -> BoxFuture<'static, Answer> {
         Box::pin(async move {
             let request_id = random::uuid();
-            let write = call.method != Method::GET;
-            let mut answer = self.route(&call).await;
-            if write {
-                let left = 800u32.saturating_sub(self.writes.fetch_add(1, Ordering::Relaxed) + 1);
-                answer = answer.with("x-ms-ratelimit-remaining-subscription-writes", left.to_string());
-            }
-            answer
+            let route = format!("{}:{}:{request_id}", self.region_slug().to_uppercase(), jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
+            let answer = self.route(&call).await;
+            quota(&call.method)
+                .into_iter()
+                .fold(answer, |answer, (name, left)| answer.with(name, left))
+                .with("x-ms-routing-request-id", route)
                 .with("x-ms-request-id", request_id.as_str())
                 .with("x-ms-correlation-request-id", request_id.as_str())
                 .with("strict-transport-security", "max-age=31536000; includeSubDomains")
                 .with("x-content-type-options", "nosniff")
         })
+    }
+
+    fn refusal(&self, status: StatusCode) -> Answer {
+        match status.as_u16() {
+            409 => operations::busy(&self.name),
+            429 => error(status, "TooManyRequests", "The request is being throttled as the limit has been reached for operation type.")
+                .with("retry-after", "1"),
+            500 => error(status, "InternalServerError", "An unexpected error occured while processing the request."),
+            503 => error(status, "ServiceUnavailable", "The service is temporarily unavailable. Please retry later."),
+            _ => proxy_page(status),
+        }
     }
 }
 
@@ -121,7 +170,7 @@ impl Azure {
         match words.as_slice() {
             [_, "oauth2", "v2.0", "token"] if call.method == Method::POST => return self.identity.token(&call.segments[0], &call.body),
             [_, "v2.0", ".well-known", "openid-configuration"] if get => return self.identity.openid(&call.segments[0], &call.origin),
-            ["metadata", "endpoints"] if get => return self.metadata(&call.origin),
+            ["metadata", "endpoints"] if get => return metadata::endpoints(call),
             _ => {}
         }
         if let Err(answer) = self.identity.check(call.bearer(), &call.origin) {
@@ -145,67 +194,87 @@ impl Azure {
                 error(StatusCode::NOT_FOUND, "SubscriptionNotFound", format!("The subscription '{}' could not be found.", call.segments[1]))
             }
             ["subscriptions", _] if get => Answer::ok(self.subscription_json()),
-            ["subscriptions", _, "resourcegroups"] if get => Answer::ok(json!({ "value": [self.group_json()] })),
+            ["subscriptions", _, "resourcegroups"] if get => {
+                Answer::ok(json!({ "value": self.groups().map(|group| self.group_json(group)).collect::<Vec<_>>() }))
+            }
             ["subscriptions", _, "providers", "microsoft.dbforpostgresql", rest @ ..] => self.provider(call, rest),
-            ["subscriptions", _, "resourcegroups", group, ..] if *group != self.resource_group.to_lowercase() => {
-                error(StatusCode::NOT_FOUND, "ResourceGroupNotFound", format!("Resource group '{}' could not be found.", call.segments[3]))
-            }
-            ["subscriptions", _, "resourcegroups", _] if get => Answer::ok(self.group_json()),
-            ["subscriptions", _, "resourcegroups", _, "providers", "microsoft.dbforpostgresql", "flexibleservers", rest @ ..] => {
-                self.flexible_servers(call, rest).await
-            }
-            _ => error(
-                StatusCode::NOT_FOUND,
-                "InvalidResourceType",
-                format!("The simulated Azure has no {} {}.", call.method, call.segments.join("/")),
-            ),
+            ["subscriptions", _, "resourcegroups", group, rest @ ..] => match self.groups().find(|known| known.eq_ignore_ascii_case(group))
+            {
+                Some(group) => self.in_group(call, group, rest).await,
+                None => {
+                    let message = format!("Resource group '{}' could not be found.", call.segments[3]);
+                    error(StatusCode::NOT_FOUND, "ResourceGroupNotFound", message)
+                }
+            },
+            _ => unknown(call),
+        }
+    }
+
+    async fn in_group(self: &Arc<Self>, call: &Call, group: &str, rest: &[&str]) -> Answer {
+        let get = call.method == Method::GET;
+        match rest {
+            [] if get => Answer::ok(self.group_json(group)),
+            ["providers", "microsoft.dbforpostgresql", "flexibleservers"] if get => self.list_servers(call, Some(group)),
+            ["providers", "microsoft.dbforpostgresql", "flexibleservers", name, rest @ ..] => match self.find_server(group, name) {
+                Some(name) if name == self.name => self.flexible_server(call, rest).await,
+                Some(name) if get && rest.is_empty() => Answer::ok(self.server_json_of(group, name, State::Ready)),
+                Some(_) => unknown(call),
+                None => not_found(&format!("{PROVIDER}/flexibleServers/{}", call.segments[7]), group),
+            },
+            _ => unknown(call),
         }
     }
 
     fn provider(&self, call: &Call, rest: &[&str]) -> Answer {
         match rest {
-            ["flexibleservers"] => self.list_servers(call, None),
+            ["flexibleservers"] if call.method == Method::GET => self.list_servers(call, None),
             ["locations", _, "azureasyncoperation", id] => self.poll_operation(call, id),
             ["locations", _, "operationresults", id] => self.poll_result(call, id),
-            ["locations", _, "capabilities"] => Answer::ok(json!({ "value": [] })),
-            _ => error(StatusCode::NOT_FOUND, "InvalidResourceType", "The resource type could not be found."),
+            ["locations", _, "capabilities"] => capabilities::list(),
+            _ => unknown(call),
         }
     }
 
-    async fn flexible_servers(self: &Arc<Self>, call: &Call, rest: &[&str]) -> Answer {
-        // What the client wrote, with its case: subscriptions/s/resourceGroups/g/providers/p/flexibleServers come before it.
-        let original = |index: usize| call.segments.get(7 + index).map_or("", String::as_str);
-        let (name, rest) = match rest {
-            [] => return self.list_servers(call, Some(&self.resource_group)),
-            [name, rest @ ..] => (*name, rest),
-        };
-        if name != self.name.to_lowercase() {
-            return not_found(&format!("{PROVIDER}/flexibleServers/{}", original(0)), &self.resource_group);
-        }
+    async fn flexible_server(self: &Arc<Self>, call: &Call, rest: &[&str]) -> Answer {
+        // The child's name as the client wrote it: subscriptions/s/resourceGroups/g/providers/p/flexibleServers/n/kind come before it.
+        let child = call.segments.get(9).map_or("", String::as_str);
         let method = call.method.as_str();
         match (method, rest) {
             ("GET", []) => Answer::ok(self.server_json()),
+            ("PATCH", []) => self.update_server(call),
             ("GET", ["configurations"]) => self.list_configurations().await,
             ("GET", ["configurations", name]) => self.get_configuration(name).await,
             ("PATCH" | "PUT", ["configurations", name]) => self.set_configuration(call, name).await,
             ("GET", ["firewallrules"]) => self.list_rules(),
-            ("GET", ["firewallrules", _]) => self.get_rule(original(2)),
-            ("PUT", ["firewallrules", _]) => self.put_rule(call, original(2)),
-            ("DELETE", ["firewallrules", _]) => self.delete_rule(call, original(2)),
+            ("GET", ["firewallrules", _]) => self.get_rule(child),
+            ("PUT", ["firewallrules", _]) => self.put_rule(call, child),
+            ("DELETE", ["firewallrules", _]) => self.delete_rule(call, child),
             ("GET", ["databases"]) => self.list_databases().await,
-            ("GET", ["databases", _]) => self.get_database(original(2)).await,
-            ("GET", ["replicas" | "virtualendpoints" | "privateendpointconnections" | "capabilities" | "administrators"]) => {
+            ("GET", ["databases", _]) => self.get_database(child).await,
+            ("PUT", ["databases", _]) => self.put_database(call, child).await,
+            ("DELETE", ["databases", _]) => self.delete_database(call, child).await,
+            ("GET", ["capabilities"]) => capabilities::list(),
+            // There are none of these.
+            ("GET", ["replicas" | "virtualendpoints" | "privateendpointconnections" | "administrators"]) => {
                 Answer::ok(json!({ "value": [] }))
             }
             ("POST", ["restart"]) => self.restart(call),
             ("POST", ["stop"]) => self.stop(call),
             ("POST", ["start"]) => self.start(call),
-            _ => error(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "HttpMethodNotSupported",
-                format!("The simulated Azure doesn't support {method} here."),
-            ),
+            _ => unknown(call),
         }
+    }
+
+    /// The resource groups, the server's first.
+    fn groups(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.resource_group.as_str()).chain((!self.other_servers.is_empty()).then_some(OTHER_GROUP))
+    }
+
+    /// The name of that server of the group, whatever its case.
+    fn find_server(&self, group: &str, name: &str) -> Option<&str> {
+        let own = std::slice::from_ref(&self.name);
+        let servers = if group == self.resource_group { own } else { &self.other_servers };
+        servers.iter().map(String::as_str).find(|known| known.eq_ignore_ascii_case(name))
     }
 
     pub(crate) fn state(&self) -> State {
@@ -223,6 +292,20 @@ impl Azure {
 
     fn id_of(&self, group: &str, server: &str) -> String {
         format!("/subscriptions/{}/resourceGroups/{group}/providers/{PROVIDER}/flexibleServers/{server}", self.subscription)
+    }
+
+    /// A child resource of the server.
+    fn child_json(&self, kind: &str, name: &str, properties: Value) -> Value {
+        json!({
+            "properties": properties,
+            "id": format!("{}/{kind}/{name}", self.id()),
+            "name": name,
+            "type": format!("{PROVIDER}/flexibleServers/{kind}"),
+        })
+    }
+
+    fn child_not_found(&self, kind: &str, name: &str) -> Answer {
+        not_found(&format!("{PROVIDER}/flexibleServers/{}/{kind}/{name}", self.name), &self.resource_group)
     }
 
     /// What the world calls the server.
@@ -243,36 +326,13 @@ impl Azure {
         })
     }
 
-    fn group_json(&self) -> Value {
+    fn group_json(&self, group: &str) -> Value {
         json!({
-            "id": format!("/subscriptions/{}/resourceGroups/{}", self.subscription, self.resource_group),
-            "name": self.resource_group,
+            "id": format!("/subscriptions/{}/resourceGroups/{group}", self.subscription),
+            "name": group,
             "type": "Microsoft.Resources/resourceGroups",
             "location": self.location,
             "properties": { "provisioningState": "Succeeded" },
         })
-    }
-
-    /// What a client needs to know to register this cloud.
-    fn metadata(&self, origin: &str) -> Answer {
-        Answer::ok(json!([{
-            "name": "LocalCloud",
-            "portal": origin,
-            "authentication": { "loginEndpoint": origin, "audiences": [format!("{origin}/")], "tenant": self.identity.tenant, "identityProvider": "AAD" },
-            "resourceManager": format!("{origin}/"),
-            "graph": origin,
-            "graphAudience": origin,
-            "media": origin,
-            "batch": origin,
-            "suffixes": {
-                "postgresqlServerEndpoint": "postgres.database.azure.com",
-                "keyVaultDns": "vault.azure.net",
-                "storage": "core.windows.net",
-                "sqlServerHostname": "database.windows.net",
-                "mysqlServerEndpoint": "mysql.database.azure.com",
-                "mariadbServerEndpoint": "mariadb.database.azure.com",
-                "acrLoginServer": "azurecr.io",
-            },
-        }]))
     }
 }

@@ -65,7 +65,7 @@ impl Azure {
         let id = random::uuid();
         let started = now();
         let signature = random::alphanumeric(43);
-        let forced = self.faults.take_outcome(call.method.as_str(), &format!("/{}", call.segments.join("/")));
+        let forced = self.faults.take_outcome("arm", call.method.as_str(), &format!("/{}", call.segments.join("/")));
         let operation = Operation { kind, started: started.clone(), signature: signature.clone(), status: Status::InProgress, result };
         self.operations.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), operation);
 
@@ -96,7 +96,11 @@ impl Azure {
         let base = format!("{}/subscriptions/{}/providers/{PROVIDER}/locations/{}", call.origin, self.subscription, self.region_slug());
         let answer = Answer::new(StatusCode::ACCEPTED, json!({ "operation": kind, "startTime": started }))
             .with("azure-asyncoperation", format!("{base}/azureAsyncOperation/{id}?{query}"))
-            .with("location", format!("{base}/operationResults/{id}?{query}"));
+            .with("location", format!("{base}/operationResults/{id}?{query}"))
+            .with(
+                "x-ms-operation-identifier",
+                format!("tenantId={},objectId={}/{}/{}", self.identity.tenant, self.identity.client, self.region_slug(), random::uuid()),
+            );
         self.with_retry_after(answer)
     }
 

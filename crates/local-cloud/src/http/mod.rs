@@ -1,5 +1,6 @@
 //! What both HTTP APIs have in common: calls, answers, faults on request and the sockets.
 
+mod control;
 mod faults;
 mod serve;
 
@@ -10,8 +11,9 @@ use futures::future::BoxFuture;
 use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
+pub(crate) use control::Control;
+pub(crate) use faults::{Armed, Faults, Outcome};
 pub use faults::{Fault, Recorded};
-pub(crate) use faults::{Faults, Outcome};
 pub(crate) use serve::serve;
 
 /// One request.
@@ -47,6 +49,7 @@ impl Call {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// Text is an HTML page, as proxies answer; anything else is JSON.
     pub(crate) body: Option<Value>,
 }
 
@@ -69,7 +72,18 @@ impl Answer {
     }
 }
 
-/// One of the two APIs.
+/// One of the APIs.
 pub(crate) trait Api: Send + Sync + 'static {
+    /// Whose this path is, for the record of calls.
+    fn name(&self, path: &str) -> &'static str;
+
     fn answer(self: std::sync::Arc<Self>, call: Call) -> BoxFuture<'static, Answer>;
+
+    /// What it says when it answers with this error status for no reason in the request.
+    fn refusal(&self, status: StatusCode) -> Answer;
+}
+
+/// The page of a proxy that gets no answer from the API behind it.
+pub(crate) fn proxy_page(status: StatusCode) -> Answer {
+    Answer::new(status, Value::String(format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>")))
 }

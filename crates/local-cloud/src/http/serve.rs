@@ -25,15 +25,9 @@ use super::{Answer, Api, Call, Fault, Faults, Recorded};
 const LONGEST_BODY: usize = 1 << 20;
 
 /// Answers requests for as long as the listener lives.
-pub(crate) async fn serve<A: Api>(
-    name: &'static str,
-    api: Arc<A>,
-    faults: Arc<Faults>,
-    listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
-) {
+pub(crate) async fn serve<A: Api>(api: Arc<A>, faults: Arc<Faults>, listener: TcpListener, tls: Option<Arc<ServerConfig>>) {
     let host = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
-    let front = Arc::new(Front { name, api, faults, scheme: if tls.is_some() { "https" } else { "http" }, host });
+    let front = Arc::new(Front { api, faults, scheme: if tls.is_some() { "https" } else { "http" }, host });
     let acceptor = tls.map(TlsAcceptor::from);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -49,7 +43,7 @@ pub(crate) async fn serve<A: Api>(
                 // Somebody who does not trust our authority hangs up here; that is their business.
                 Some(acceptor) => match acceptor.accept(stream).await {
                     Ok(stream) => front.connection(stream).await,
-                    Err(error) => tracing::debug!("TLS with a client of {}: {error}", front.name),
+                    Err(error) => tracing::debug!("TLS with a client of {}: {error}", front.host),
                 },
             }
         });
@@ -57,7 +51,6 @@ pub(crate) async fn serve<A: Api>(
 }
 
 struct Front<A> {
-    name: &'static str,
     api: Arc<A>,
     faults: Arc<Faults>,
     scheme: &'static str,
@@ -78,18 +71,29 @@ impl<A: Api> Front<A> {
     async fn request(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, HangUp> {
         let method = request.method().to_string();
         let path = request.uri().path().to_owned();
-        let fault = self.faults.take(&method, &path);
-        let answered = self.answer(request, &fault).await;
-        self.faults.record(Recorded { api: self.name, method, path, status: answered.as_ref().map_or(0, |answer| answer.status.as_u16()) });
+        let api = self.api.name(&path);
+        let fault = self.faults.take(api, &method, &path);
+        let failed = fault.is_some();
+        let call = |status| Recorded { api, method, path, status, failed };
+        if fault == Some(Fault::Stall) {
+            self.faults.record(call(0));
+            // Until the client gives up, which drops this.
+            return std::future::pending().await;
+        }
+        let answered = self.answer(request, fault.as_ref()).await;
+        self.faults.record(call(answered.as_ref().map_or(0, |answer| answer.status.as_u16())));
         answered.map(|answer| {
             let Ok(response) = response(answer);
             response
         })
     }
 
-    async fn answer(&self, request: Request<Incoming>, fault: &Option<Fault>) -> Result<Answer, HangUp> {
+    async fn answer(&self, request: Request<Incoming>, fault: Option<&Fault>) -> Result<Answer, HangUp> {
         match fault {
             Some(Fault::LoseRequest) => return Err(HangUp),
+            Some(Fault::Status(status)) => {
+                return Ok(self.api.refusal(StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)));
+            }
             Some(Fault::Answer { status, body, retry_after }) => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 let mut answer = Answer { status, headers: Vec::new(), body: Some(body.clone()).filter(|body| *body != Value::Null) };
@@ -129,11 +133,16 @@ impl<A: Api> Front<A> {
 }
 
 fn response(answer: Answer) -> Result<Response<Full<Bytes>>, Infallible> {
-    let mut response = Response::new(Full::new(answer.body.as_ref().map(|body| Bytes::from(body.to_string())).unwrap_or_default()));
+    let (content_type, body) = match answer.body {
+        None => (None, Bytes::new()),
+        Some(Value::String(page)) => (Some("text/html; charset=utf-8"), Bytes::from(page)),
+        Some(body) => (Some("application/json; charset=utf-8"), Bytes::from(body.to_string())),
+    };
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
-    if answer.body.is_some() {
-        headers.insert("content-type", hyper::header::HeaderValue::from_static("application/json; charset=utf-8"));
+    if let Some(content_type) = content_type {
+        headers.insert("content-type", hyper::header::HeaderValue::from_static(content_type));
     }
     headers.insert("cache-control", hyper::header::HeaderValue::from_static("no-cache"));
     for (name, value) in answer.headers {

@@ -28,7 +28,7 @@ pub use plan::Plan;
 use project::Project;
 
 use crate::error::{Error, Result};
-use crate::http::{Answer, Api, Call, Faults};
+use crate::http::{Answer, Api, Call, Faults, proxy_page};
 use crate::network::{Computes, Nat, NoCompute, Subnet};
 use crate::random;
 use crate::servers::{Machine, Server};
@@ -67,6 +67,11 @@ fn error(status: StatusCode, message: impl Into<String>) -> Answer {
 fn coded(status: StatusCode, code: &str, message: impl Into<String>) -> Answer {
     let message = message.into();
     Answer::new(status, json!({ "code": code, "message": message }))
+}
+
+/// The refusal while operations are under way.
+fn locked() -> Answer {
+    error(StatusCode::LOCKED, "project already has running conflicting operations, scheduling of new ones is prohibited")
 }
 
 fn not_found(what: &str) -> Answer {
@@ -123,6 +128,10 @@ fn now() -> String {
 }
 
 impl Api for Neon {
+    fn name(&self, _: &str) -> &'static str {
+        "neon"
+    }
+
     fn answer(self: Arc<Self>, call: Call) -> BoxFuture<'static, Answer> {
         Box::pin(async move {
             let id = call.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map_or_else(random::uuid, str::to_owned);
@@ -134,6 +143,15 @@ impl Api for Neon {
             });
             answer.with("x-neon-ret-request-id", id).with("vary", "Origin")
         })
+    }
+
+    fn refusal(&self, status: StatusCode) -> Answer {
+        match status.as_u16() {
+            423 => locked(),
+            429 => error(status, "rate limit exceeded").with("retry-after", "1"),
+            503 => error(status, "service is temporarily unavailable"),
+            _ => proxy_page(status),
+        }
     }
 }
 

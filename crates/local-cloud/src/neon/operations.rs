@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use hyper::StatusCode;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use super::branch::Branch;
 use super::project::{Project, State};
-use super::{Neon, error, not_found, seconds, window};
+use super::{Neon, locked, not_found, seconds, window};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Call, Outcome};
 use crate::random;
 
-/// A failure with this code passes: the operation is tried again after a while, as the real control plane does.
+/// A fault with this code passes: the operation is tried again after a while, as the real control plane does.
 const PASSING: &str = "retry";
 
 /// One operation.
@@ -131,10 +130,7 @@ impl Neon {
             return Err(not_found("project"));
         }
         if state.busy() {
-            return Err(error(
-                StatusCode::LOCKED,
-                "project already has running conflicting operations, scheduling of new ones is prohibited",
-            ));
+            return Err(locked());
         }
         let (made, steps) = change(&mut state)?;
         state.updated = super::now();
@@ -151,7 +147,7 @@ impl Neon {
         state.operations.extend(operations);
         drop(state);
 
-        let forced = self.faults.take_outcome(call.method.as_str(), &format!("/{}", call.segments.join("/")));
+        let forced = self.faults.take_outcome("neon", call.method.as_str(), &format!("/{}", call.segments.join("/")));
         tokio::spawn(Arc::clone(self).carry_out(Arc::clone(project), steps.into_iter().zip(ids).collect(), forced));
         Ok(Mutation { made, operations: shown })
     }

@@ -9,7 +9,7 @@ use crate::http::Answer;
 /// What the account has subscribed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Plan {
-    /// Costs nothing: two compute units, six hours of history, and computes that suspend when Neon says so.
+    /// Costs nothing: two compute units, half a gigabyte, six hours of history, and computes that suspend when Neon says so.
     Free,
     /// Paid by use; a week of history.
     Launch,
@@ -56,6 +56,14 @@ impl Plan {
             Self::Free => 2.0,
             Self::Launch => 16.0,
             Self::Scale => 56.0,
+        }
+    }
+
+    /// Bytes that a branch may hold.
+    pub(super) fn size_limit(self) -> u64 {
+        match self {
+            Self::Free => 512 << 20,
+            Self::Launch | Self::Scale => 16 << 40,
         }
     }
 

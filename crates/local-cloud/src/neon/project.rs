@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::branch::{Branch, Data, Endpoint};
 use super::operations::Operation;
 use super::regions::Region;
-use super::{error, not_found, now};
+use super::{Neon, error, not_found, now};
 use crate::http::Answer;
 use crate::random;
 
@@ -20,7 +20,9 @@ pub(crate) struct Project {
     pub(crate) id: String,
     pub(super) region: &'static Region,
     pub(super) major: u32,
-    store_passwords: bool,
+    organization: String,
+    /// Bytes that a branch may hold.
+    size_limit: u64,
     created: String,
     state: Mutex<State>,
 }
@@ -28,6 +30,7 @@ pub(crate) struct Project {
 /// What changes in a project's life.
 pub(crate) struct State {
     pub(crate) name: String,
+    pub(super) store_passwords: bool,
     pub(super) settings: Value,
     pub(super) default_endpoint_settings: Value,
     /// Seconds.
@@ -41,12 +44,13 @@ pub(crate) struct State {
 }
 
 impl Project {
-    pub(super) fn new(region: &'static Region, major: u32, store_passwords: bool, state: State) -> Arc<Self> {
+    pub(super) fn new(neon: &Neon, region: &'static Region, major: u32, state: State) -> Arc<Self> {
         Arc::new(Self {
             id: format!("{}-{}", random::words(), random::digits()),
             region,
             major,
-            store_passwords,
+            organization: neon.organization.clone(),
+            size_limit: neon.plan.size_limit(),
             created: now(),
             state: Mutex::new(state),
         })
@@ -73,7 +77,7 @@ impl Project {
 
     /// Refuses to tell passwords that the project doesn't store.
     pub(super) fn check_passwords(&self) -> Result<(), Answer> {
-        if self.store_passwords {
+        if self.state().store_passwords {
             Ok(())
         } else {
             Err(error(StatusCode::PRECONDITION_FAILED, "storing passwords is not enabled for the project"))
@@ -97,7 +101,7 @@ impl Project {
         Some(endpoint.json(self, &branch.id, state.pending(&endpoint.id)))
     }
 
-    pub(super) fn json(&self, state: &State, organization: &str) -> Value {
+    pub(super) fn json(&self, state: &State) -> Value {
         let mut project = json!({
             "data_storage_bytes_hour": 0,
             "data_transfer_bytes": 0,
@@ -114,9 +118,9 @@ impl Project {
             "settings": state.settings,
             "pg_version": self.major,
             "proxy_host": self.proxy_host(),
-            "branch_logical_size_limit": 16_777_216,
-            "branch_logical_size_limit_bytes": 17_592_186_044_416_u64,
-            "store_passwords": self.store_passwords,
+            "branch_logical_size_limit": self.size_limit >> 20,
+            "branch_logical_size_limit_bytes": self.size_limit,
+            "store_passwords": state.store_passwords,
             "creation_source": "console",
             "history_retention_seconds": state.history_retention,
             "created_at": self.created,
@@ -124,8 +128,8 @@ impl Project {
             "synthetic_storage_size": 0,
             "consumption_period_start": "0001-01-01T00:00:00Z",
             "consumption_period_end": "0001-01-01T00:00:00Z",
-            "owner_id": organization,
-            "org_id": organization,
+            "owner_id": self.organization,
+            "org_id": self.organization,
         });
         if let Some(active) = state.branches.iter().filter_map(|branch| branch.endpoint.as_ref()?.last_active.as_ref()).max() {
             project["compute_last_active_at"] = json!(active);
@@ -134,8 +138,8 @@ impl Project {
     }
 
     /// The project as lists show it: without its size, and with the time that its computes were up.
-    pub(super) fn list_json(&self, state: &State, organization: &str) -> Value {
-        let mut project = self.json(state, organization);
+    pub(super) fn list_json(&self, state: &State) -> Value {
+        let mut project = self.json(state);
         project["active_time"] = json!(0);
         if let Value::Object(fields) = &mut project {
             for field in [
@@ -158,6 +162,7 @@ impl State {
     pub(super) fn new(settings: &Value, default_endpoint_settings: &Value) -> Self {
         let mut state = Self {
             name: String::new(),
+            store_passwords: true,
             settings: json!({
                 "allowed_ips": { "ips": [], "protected_branches_only": false },
                 "enable_logical_replication": false,

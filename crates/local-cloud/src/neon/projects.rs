@@ -32,7 +32,7 @@ impl Neon {
         projects.retain(|project| project.id.contains(&search) || project.state().name.to_lowercase().contains(&search));
         let page = window(call, &projects, |project| project.id.clone())?;
         let mut body = json!({
-            "projects": page.iter().map(|project| project.list_json(&project.state(), &self.organization)).collect::<Vec<_>>(),
+            "projects": page.iter().map(|project| project.list_json(&project.state())).collect::<Vec<_>>(),
             "applications": {},
             "integrations": {},
         });
@@ -45,7 +45,7 @@ impl Neon {
 
     /// The project with its owner, which only a look at this one project tells.
     pub(super) fn whole_project(&self, project: &Project) -> Value {
-        let mut shown = project.json(&project.state(), &self.organization);
+        let mut shown = project.json(&project.state());
         shown["owner"] = json!({ "email": "operator@example.com", "name": "Bikeparts", "branches_limit": self.plan.branches(), "subscription_type": self.plan.id() });
         shown
     }
@@ -69,7 +69,7 @@ impl Neon {
         let state = project.state();
         let branch = &state.branches[0];
         let body = json!({
-            "project": project.json(&state, &self.organization),
+            "project": project.json(&state),
             "connection_uris": branch.connection_uris(&project),
             "roles": branch.roles.iter().map(|role| role.json(&branch.id, true)).collect::<Vec<_>>(),
             "databases": branch.databases.iter().map(|database| database.json(&branch.id)).collect::<Vec<_>>(),
@@ -93,6 +93,7 @@ impl Neon {
         let mut state = State::new(&wanted["settings"], &wanted["default_endpoint_settings"]);
         self.plan.check_compute(&wanted["default_endpoint_settings"], &state.default_endpoint_settings)?;
         state.history_retention = self.plan.history(wanted)?.unwrap_or(self.plan.default_history());
+        state.store_passwords = wanted["store_passwords"] != false;
 
         let named = &wanted["branch"];
         let database = named["database_name"].as_str().unwrap_or("neondb");
@@ -104,8 +105,7 @@ impl Neon {
         branch.databases.push(Database::new(database, &role));
         state.branches.push(branch);
 
-        let store_passwords = wanted["store_passwords"].as_bool().unwrap_or(true);
-        let project = Project::new(region, self.major(&wanted["pg_version"])?, store_passwords, state);
+        let project = Project::new(self, region, self.major(&wanted["pg_version"])?, state);
         // Without a name Neon takes the id.
         let name = wanted["name"].as_str().unwrap_or(&project.id).to_owned();
         check_name(&name)?;
@@ -152,7 +152,7 @@ impl Neon {
             }
             Ok(((), steps))
         })?;
-        Ok(Answer::ok(json!({ "project": project.json(&project.state(), &self.organization), "operations": operations })))
+        Ok(Answer::ok(json!({ "project": project.json(&project.state()), "operations": operations })))
     }
 
     pub(super) fn delete_project(self: &Arc<Self>, call: &Call, project: &Arc<Project>) -> Result<Answer, Answer> {
@@ -166,7 +166,7 @@ impl Neon {
                 }
             }
         });
-        Ok(Answer::ok(json!({ "project": project.json(&project.state(), &self.organization) })))
+        Ok(Answer::ok(json!({ "project": project.json(&project.state()) })))
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) const ARM_HTTP: u16 = 8080;
 pub(crate) const ARM_HTTPS: u16 = 8443;
 pub(crate) const NEON_HTTP: u16 = 9080;
 pub(crate) const NEON_HTTPS: u16 = 9443;
+pub(crate) const CONTROL: u16 = 7070;
 
 /// PostgreSQL's port, on every address that stands for a PostgreSQL server.
 pub(crate) const POSTGRES: u16 = 5432;
@@ -39,6 +40,7 @@ pub(crate) struct Listeners {
     pub(crate) arm_https: TcpListener,
     pub(crate) neon_http: TcpListener,
     pub(crate) neon_https: TcpListener,
+    pub(crate) control: TcpListener,
     pub(crate) azure: TcpListener,
     pub(crate) neon_proxy: TcpListener,
 }
@@ -106,6 +108,7 @@ impl Subnet {
             arm_https: TcpListener::bind((self.api(), ARM_HTTPS)).await?,
             neon_http: TcpListener::bind((self.api(), NEON_HTTP)).await?,
             neon_https: TcpListener::bind((self.api(), NEON_HTTPS)).await?,
+            control: TcpListener::bind((self.api(), CONTROL)).await?,
         })
     }
 }

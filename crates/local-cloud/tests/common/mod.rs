@@ -69,6 +69,11 @@ impl Rig {
 
     /// Polls an accepted operation to its end, and waits until the server takes the next.
     pub async fn arm_wait(&self, accepted: &Reply) -> Value {
+        self.arm_wait_until(accepted, "Ready").await
+    }
+
+    /// Polls an accepted operation to its end, and waits until the server is in that state.
+    pub async fn arm_wait_until(&self, accepted: &Reply, state: &str) -> Value {
         assert_eq!(accepted.status, 202, "{}", accepted.body);
         let url = accepted.headers["azure-asyncoperation"].to_str().unwrap().to_owned();
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -76,7 +81,7 @@ impl Rig {
             let poll = self.call("GET", &url, Some(self.endpoint("/arm/token")), None).await;
             assert_eq!(poll.status, 200);
             if poll.body["status"] != "InProgress" {
-                while self.arm("GET", "", None).await.body["properties"]["state"] != "Ready" {
+                while self.arm("GET", "", None).await.body["properties"]["state"] != state {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 return poll.body;

@@ -45,7 +45,7 @@ async fn a_stopped_server_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_restart_whose_answer_is_lost_is_not_sent_again() {
-    for scenario in ["restart-lost", "restart-lost-applied", "restart-lost-not-due"] {
+    for scenario in ["restart-lost", "restart-lost-applied", "restart-lost-not-due", "restart-lost-again"] {
         let (replay, cloud) = named(&[scenario]).await;
         cloud.restart().await.unwrap();
         replay.finish();

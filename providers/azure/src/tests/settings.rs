@@ -40,6 +40,7 @@ async fn bad_settings_are_refused_at_once() {
             server: server.to_owned(),
             credential: Credential::Token(SecretString::from("t")),
             tls: client.clone(),
+            answer_timeout: std::time::Duration::from_secs(20),
             waits: Default::default(),
         })
         .map(|_| ())
