@@ -118,7 +118,7 @@ async fn operations_of_arm_find_the_server_busy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_of_neon_fail() {
-    each_operation_fails("neon", "").await;
+    each_operation_fails("neon", "retry").await;
 }
 
 /// One call of a clean migration fails in one way, and nothing else does: a migration for each kind of call and each way.
@@ -130,7 +130,7 @@ async fn one_at_a_time() {
     for (api, fault) in WAYS {
         cases.extend(kinds(&clean, api, false).into_iter().map(|kind| (kind, fault.clone())));
     }
-    for (api, code) in [("arm", "InternalServerError"), ("arm", "ServerBusy"), ("neon", "")] {
+    for (api, code) in [("arm", "InternalServerError"), ("arm", "ServerBusy"), ("neon", "retry")] {
         let writes = kinds(&clean, api, false).into_iter().filter(|(method, _)| method != "GET");
         cases.extend(writes.map(|kind| (kind, failed_operation(code))));
     }

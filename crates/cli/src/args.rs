@@ -181,6 +181,9 @@ pub struct UpArguments {
     /// SQL script (.sql) or pg_restore archive to load into the source; --database names the database
     #[arg(long, value_name = "FILE")]
     pub load: Option<PathBuf>,
+    /// Seconds after which Azure asks clients to look at an operation again; without it it doesn't ask, as the real one
+    #[arg(long, value_name = "N")]
+    pub retry_after: Option<u64>,
     #[command(flatten)]
     pub clouds: CloudArguments,
 }

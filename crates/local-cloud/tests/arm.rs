@@ -5,7 +5,6 @@ mod common;
 
 use std::time::Duration;
 
-use azure2neon_local_cloud::Fault;
 use common::{one, rig};
 use serde_json::json;
 
@@ -189,25 +188,10 @@ async fn client_credentials_give_a_token() {
 }
 
 #[tokio::test]
-async fn faults_come_when_called() {
+async fn clients_are_told_when_to_come_back_if_so_asked() {
     let rig = rig(|options| options.retry_after = Some(1)).await;
-    rig.cloud.inject("GET", "/flexibleServers/", 1, Fault::Answer { status: 429, body: json!({}), retry_after: Some(7) });
-    let throttled = rig.arm("GET", "", None).await;
-    assert_eq!((throttled.status, throttled.headers["retry-after"].to_str().unwrap()), (429, "7"));
-
-    rig.cloud.inject("POST", "/restart", 1, Fault::LoseAnswer);
-    let lost = rig.http.post(rig.server_url("/restart")).bearer_auth(rig.endpoint("/arm/token")).send().await;
-    assert!(lost.is_err());
-    assert_eq!(rig.arm("GET", "", None).await.body["properties"]["state"], "Restarting", "it was carried out");
-    while rig.arm("GET", "", None).await.body["properties"]["state"] != "Ready" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-
-    rig.cloud.inject("POST", "/restart", 1, Fault::FailOperation { code: "ServerIsNotReady".to_owned(), message: "not now".to_owned() });
     let accepted = rig.arm("POST", "/restart", None).await;
-    assert_eq!(accepted.headers["retry-after"], "1");
-    assert_eq!(rig.arm_wait(&accepted).await["error"]["code"], "ServerIsNotReady");
-    let restarts: Vec<u16> = rig.cloud.calls().iter().filter(|call| call.path.ends_with("/restart")).map(|call| call.status).collect();
-    assert_eq!(restarts, [0, 202]);
+    assert_eq!((accepted.status, accepted.headers["retry-after"].to_str().unwrap()), (202, "1"));
+    assert_eq!(rig.arm_wait(&accepted).await["status"], "Succeeded");
     rig.stop().await;
 }

@@ -40,7 +40,8 @@ pub async fn up(global: &Global, arguments: UpArguments) -> Result<ExitCode> {
     {
         return Err(Error::new(ErrorKind::Configuration, format!("there is no file {} to load", load.display())));
     }
-    let options = options(&arguments.clouds, arguments.settings, database, arguments.load);
+    let mut options = options(&arguments.clouds, arguments.settings, database, arguments.load);
+    options.retry_after = arguments.retry_after;
     let cloud = tokio::select! {
         cloud = LocalCloud::start(options) => cloud.map_err(failed)?,
         _ = stop.wait_for(|stop| *stop) => return Err(Error::new(ErrorKind::Interrupted, "stopped before the clouds were up")),

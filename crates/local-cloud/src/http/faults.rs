@@ -35,7 +35,7 @@ pub enum Fault {
     Delay(Duration),
     /// It is accepted, and its asynchronous operation fails with this code and message.
     FailOperation {
-        /// ARM's error code. Neon shows only the message; with `retry` its operation is tried again, and succeeds.
+        /// ARM's error code. Neon shows only the message; with the code `retry` the operation is tried again, and succeeds.
         code: String,
         /// For people.
         message: String,

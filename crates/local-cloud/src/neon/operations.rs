@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::branch::Branch;
 use super::project::{Project, State};
-use super::{Neon, locked, not_found, seconds, window};
+use super::{Neon, not_found, seconds, window};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Call, Outcome};
 use crate::random;
 
-/// A fault with this code passes: the operation is tried again after a while, as the real control plane does.
+/// A failure with this code passes: the operation is tried again after a while, as the real control plane does.
 const PASSING: &str = "retry";
 
 /// One operation.
@@ -130,7 +130,7 @@ impl Neon {
             return Err(not_found("project"));
         }
         if state.busy() {
-            return Err(locked());
+            return Err(super::locked());
         }
         let (made, steps) = change(&mut state)?;
         state.updated = super::now();
