@@ -98,3 +98,21 @@ async fn what_is_not_there_or_does_not_fit_is_refused_before_anything_is_changed
     assert_eq!(rig.neon_state("platform").await, target);
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_gets_the_database_and_the_others_do_not() {
+    let rig = rig("").await;
+    let before = rig.neon_state("platform").await;
+    let project = format!("projects/{}", before["project"].as_str().unwrap());
+    let branch = json!({ "branch": { "name": "dev" }, "endpoints": [{ "type": "read_write" }] });
+    let made = rig.neon(reqwest::Method::POST, &format!("{project}/branches"), Some(branch)).await;
+    let dev = made["branch"]["id"].as_str().unwrap();
+
+    rig.run(&["migrate", "--cut-over", "--yes", "--branch", "dev"]).await.expect_success();
+    let after = rig.neon(reqwest::Method::GET, &format!("{project}/branches/{dev}/databases"), None).await;
+    assert!(after["databases"].as_array().unwrap().iter().any(|database| database["name"] == "shop"), "{after}");
+    assert_eq!(rig.neon_state("platform").await, before, "the default branch is as it was");
+    let host = std::fs::read_to_string(rig.env_file()).unwrap();
+    assert!(host.contains(made["endpoints"][0]["host"].as_str().unwrap()), "another host");
+    rig.stop().await;
+}

@@ -241,6 +241,19 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_table_is_this_one() {
+        let text = include_str!("../../../docs/neon.md");
+        let rows: Vec<(&str, &str)> =
+            text.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix("` |")?.split_once("` | `")).collect();
+        let documented: Vec<(&str, &str)> = rows.iter().flat_map(|(from, to)| from.split("`, `").map(|from| (from, *to))).collect();
+        let mut known: Vec<(&str, &str)> = NEAREST.iter().map(|(from, to, _)| (*from, *to)).collect();
+        let mut documented: Vec<(&str, &str)> = documented.into_iter().filter(|(_, to)| to.starts_with("aws-")).collect();
+        known.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(documented, known);
+    }
+
+    #[test]
     fn every_default_is_open_and_its_addresses_are_known() {
         for (_, target, _) in NEAREST {
             assert_eq!(closed(target), None);
