@@ -108,6 +108,8 @@ async fn a_branch_gets_the_database_and_the_others_do_not() {
     let made = rig.neon(reqwest::Method::POST, &format!("{project}/branches"), Some(branch)).await;
     let dev = made["branch"]["id"].as_str().unwrap();
 
+    rig.run(&["migrate", "--yes", "--branch", "dev"]).await.expect_success();
+    rig.run(&["migrate", "--cut-over", "--yes"]).await.expect_failure(15, &["project platform, branch dev, not "]);
     rig.run(&["migrate", "--cut-over", "--yes", "--branch", "dev"]).await.expect_success();
     let after = rig.neon(reqwest::Method::GET, &format!("{project}/branches/{dev}/databases"), None).await;
     assert!(after["databases"].as_array().unwrap().iter().any(|database| database["name"] == "shop"), "{after}");

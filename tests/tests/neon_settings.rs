@@ -7,10 +7,9 @@ use serde_json::json;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_project_is_large_meanwhile_and_as_configured_then() {
     let rig = Rig::small(|options| options.plan = Plan::Launch).await;
-    let file = rig.settings().join("azure2neon.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let sizes = "compute = \"0.25-1\"\nmigration_compute = \"1-2\"\nhistory_retention = \"7d\"\n";
-    std::fs::write(&file, text.replace("[target]\n", &format!("[target]\n{sizes}"))).unwrap();
+    for line in ["compute = \"0.25-1\"", "migration_compute = \"1-2\"", "history_retention = \"7d\""] {
+        rig.configure("target", line);
+    }
     let killed =
         rig.run_and_kill(&["migrate", "--yes"], |journal| journal.contains("\"step\":\"import-schema\",\"what\":\"started\"")).await;
     assert!(killed);
@@ -34,9 +33,7 @@ async fn what_the_free_plan_does_not_allow_is_told() {
     assert_eq!((&state["compute"][2], &state["history"]), (&json!(0), &json!(21_600)));
     rig.run(&["abort", "--yes"]).await.expect_success();
 
-    let file = rig.settings().join("azure2neon.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("[target]\n", "[target]\ncompute = \"2-4\"\n")).unwrap();
+    rig.configure("target", "compute = \"2-4\"");
     rig.run(&["migrate", "--yes"]).await.expect_failure(12, &["2..4", "the Free plan allows 2 CU"]);
     rig.run(&["abort", "--yes"]).await.expect_success();
     rig.stop().await;

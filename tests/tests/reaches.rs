@@ -9,9 +9,7 @@ async fn a_stale_list_of_addresses_names_the_real_one_and_the_run_goes_on() {
     let before = rig.source_state().await;
     let list = rig.settings().join("neon-addresses.txt");
     std::fs::write(&list, "# copied from the documentation\n203.0.113.9 # the only one\n").unwrap();
-    let file = rig.settings().join("azure2neon.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("[target]\n", "[target]\negress_file = \"neon-addresses.txt\"\n")).unwrap();
+    rig.configure("target", "egress_file = \"neon-addresses.txt\"");
     let plan = rig.run(&["plan"]).await.expect_success();
     assert!(plan.stdout.contains("neon-addresses.txt of 20") && plan.stdout.contains("203.0.113.9"), "{}", plan.stdout);
 

@@ -95,14 +95,18 @@ fn refuse_another(plan: &Plan, config: &Config) -> Result<()> {
             show(&config.run_folder),
             server.name,
             plan.source.database,
-            plan.target.project,
+            place(&plan.target.project, plan.target.branch.as_deref()),
             config.server,
             config.settings.source_database,
             if matches!(config.settings.home, Home::New(_)) { "a new" } else { "the existing" },
-            config.settings.home.project(),
+            place(config.settings.home.project(), config.settings.home.branch()),
         ),
     )
     .hint("name another folder with --run-dir"))
+}
+
+fn place(project: &str, branch: Option<&str>) -> String {
+    branch.map_or_else(|| project.to_owned(), |branch| format!("{project}, branch {branch}"))
 }
 
 fn show(path: &Path) -> String {

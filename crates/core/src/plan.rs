@@ -50,6 +50,8 @@ pub struct PlannedTarget {
     pub project: String,
     /// The project's id if it is there already.
     pub project_id: Option<String>,
+    /// Its branch, as it was named; the default branch if none was.
+    pub branch: Option<String>,
     /// What of the target the run makes.
     pub makes: Makes,
     /// Region.
@@ -88,7 +90,7 @@ impl PlannedTarget {
     pub fn is_at(&self, home: &Home) -> bool {
         match (home, &self.project_id) {
             (Home::New(name), None) => *name == self.project,
-            (Home::Existing { project, .. }, Some(id)) => project == id || *project == self.project,
+            (Home::Existing { project, branch }, Some(id)) => (project == id || *project == self.project) && *branch == self.branch,
             _ => false,
         }
     }

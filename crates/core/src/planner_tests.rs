@@ -278,6 +278,15 @@ fn settings_of_an_existing_project_are_put_back_as_they_were() {
 }
 
 #[test]
+fn an_existing_project_that_is_awake_is_not_set_at_all() {
+    let mut there = existing(&[], &[]);
+    there.settings.suspend_seconds = Some(-1);
+    let plan = into_existing(there, |_| {}).unwrap();
+    assert!(plan.step("raise-target-settings").is_none());
+    assert_eq!(change(&plan, "restore-target-settings").to.to_string(), "never suspended");
+}
+
+#[test]
 fn a_new_project_keeps_history_before_the_application_comes() {
     let sizes = |settings: &mut Settings| {
         settings.compute = "0.5-2".parse().ok();

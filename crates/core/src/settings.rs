@@ -68,6 +68,14 @@ impl Home {
             Self::New(project) | Self::Existing { project, .. } => project,
         }
     }
+
+    /// The branch, if one was named.
+    pub fn branch(&self) -> Option<&str> {
+        match self {
+            Self::New(_) => None,
+            Self::Existing { branch, .. } => branch.as_deref(),
+        }
+    }
 }
 
 /// Where the new connection string goes.

@@ -9,8 +9,8 @@ use crate::cloud::NeonCloud;
 use crate::fault::Fault;
 use crate::model::{OneEndpoint, OneProject};
 
-/// Seconds of history that every plan allows: the Free plan's limit, from Neon's documentation, 2026-01.
-const HISTORY_OF_ALL_PLANS: i64 = 21_600;
+/// Seconds of history that the lesser plans keep at most, Launch and Free: Neon's documentation, 2026-01.
+const HISTORY_OF_LESSER_PLANS: [i64; 2] = [604_800, 21_600];
 
 /// An endpoint's settings in the API's words.
 pub(crate) fn of_endpoint(compute: Option<ComputeRange>, suspend_seconds: Option<i64>) -> Map<String, Value> {
@@ -38,18 +38,22 @@ impl NeonCloud {
     }
 
     pub(crate) async fn write_settings(&self, project: &TargetProject, wanted: &TargetSettings) -> Result<(), Fault> {
-        let TargetSettings { compute, suspend_seconds, history_seconds } = self.read_settings(project).await?.lacks(wanted);
+        let now = self.read_settings(project).await?;
+        let TargetSettings { compute, suspend_seconds, history_seconds } = now.lacks(wanted);
         match self.set_endpoint(project, of_endpoint(compute, suspend_seconds)).await {
             Err(fault) if fault.is_suspend_refused() => self.set_endpoint(project, of_endpoint(compute, None)).await?,
             result => result?,
         }
         let Some(seconds) = history_seconds else { return Ok(()) };
-        match self.set_history(project, seconds).await {
-            Err(fault) if fault.is_history_refused() && seconds > HISTORY_OF_ALL_PLANS => {
-                self.set_history(project, HISTORY_OF_ALL_PLANS).await
+        // Never less than it is: what is as near as may be lies between.
+        let lesser = HISTORY_OF_LESSER_PLANS.into_iter().filter(|lesser| (now.history_seconds.unwrap_or(0)..seconds).contains(lesser));
+        for seconds in std::iter::once(seconds).chain(lesser) {
+            match self.set_history(project, seconds).await {
+                Err(fault) if fault.is_history_refused() => tracing::info!(%fault, seconds, "the plan keeps less history"),
+                result => return result,
             }
-            result => result,
         }
+        Ok(())
     }
 
     async fn set_endpoint(&self, project: &TargetProject, settings: Map<String, Value>) -> Result<(), Fault> {

@@ -49,6 +49,7 @@ pub(super) fn planned(survey: &Survey, settings: &Settings) -> Result<PlannedTar
     Ok(PlannedTarget {
         project: there.map_or_else(|| settings.home.project().to_owned(), |there| there.project.name.clone()),
         project_id: there.map(|there| there.project.id.clone()),
+        branch: settings.home.branch().map(str::to_owned),
         makes,
         region: survey.region.0.clone(),
         region_reason: survey.region.1.clone(),
@@ -125,10 +126,11 @@ pub(super) fn prepare(survey: &Survey, settings: &Settings, target: &PlannedTarg
     let into = (target.makes == Makes::Nothing).then(|| database.clone());
     let mut actions = match &survey.existing {
         None => vec![Action::CreateProject(steps::CreateProject { spec: spec(settings, target, &database) })],
-        Some(there) => vec![
-            Action::UseProject(steps::UseProject { project: there.project.clone() }),
-            Action::RaiseTargetSettings(raise(settings, there)),
-        ],
+        Some(there) => {
+            let raised = Some(raise(settings, there)).filter(|change| !change.to.is_empty());
+            let used = Action::UseProject(steps::UseProject { project: there.project.clone() });
+            std::iter::once(used).chain(raised.map(Action::RaiseTargetSettings)).collect()
+        }
     };
     actions.push(Action::CreateDatabase(steps::CreateDatabase { database, makes: target.makes }));
     actions.push(Action::ImportSchema(steps::ImportSchema { into }));

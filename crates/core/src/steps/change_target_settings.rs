@@ -69,7 +69,7 @@ pub(super) async fn tell_what_is_not_allowed(cx: &Context, project: &TargetProje
     }
     if let Some(seconds) = missing.history_seconds {
         cx.events.notice(format!(
-            "The account's plan at Neon keeps less than {seconds} s of history; what it allows is set. Raise the plan in the Neon console \
+            "The account's plan at Neon keeps less than {seconds} s of history; the most that it allows is set. Raise the plan in the Neon console \
              under Billing, then the history under the project's settings."
         ));
     }

@@ -64,7 +64,7 @@ async fn settings_are_changed_where_they_differ_and_as_far_as_the_plan_allows() 
     for (scenario, wanted) in [
         ("settings-change", larger(Some(604_800))),
         ("settings-same", TargetSettings { suspend_seconds: Some(-1), history_seconds: Some(86_400), ..TargetSettings::default() }),
-        ("settings-plan", larger(Some(604_800))),
+        ("settings-plan", larger(Some(2_592_000))),
     ] {
         let (replay, cloud) = replay(&[scenario]).await;
         cloud.change_settings(&shop(), &wanted).await.unwrap_or_else(|error| panic!("{scenario}: {error}"));
