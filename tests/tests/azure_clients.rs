@@ -105,17 +105,21 @@ impl<'a> Az<'a> {
 
     /// What a command that must succeed prints; null if nothing.
     async fn json(&self, arguments: &[&str]) -> Value {
-        let outcome = self.run(arguments).await.expect_success();
-        if outcome.stdout.is_empty() { Value::Null } else { serde_json::from_str(&outcome.stdout).unwrap() }
+        printed(self.run(arguments).await)
     }
 
     /// `az postgres flexible-server …` on the one server, which these commands call `--name` or `--server-name`.
-    async fn postgres(&self, name: &str, words: &str, more: &[&str]) -> Value {
+    async fn ask(&self, name: &str, words: &str, more: &[&str]) -> Outcome {
         let endpoints = self.rig.endpoints();
         let (group, server) = (endpoints["resource_group"].as_str().unwrap(), endpoints["server"].as_str().unwrap());
         let command = ["postgres", "flexible-server"].into_iter().chain(words.split(' '));
         let arguments: Vec<&str> = command.chain(["--resource-group", group, name, server]).chain(more.iter().copied()).collect();
-        self.json(&arguments).await
+        self.run(&arguments).await
+    }
+
+    /// What `ask` prints if it succeeds, as it must.
+    async fn postgres(&self, name: &str, words: &str, more: &[&str]) -> Value {
+        printed(self.ask(name, words, more).await)
     }
 
     async fn log_in(&self) {
@@ -128,6 +132,11 @@ impl<'a> Az<'a> {
             self.json(&["login", "--service-principal", "--username", &client, "--password", &secret, "--tenant", &tenant]).await;
         assert_eq!((&logged_in[0]["id"], &logged_in[0]["tenantId"]), (&endpoints["subscription"], &endpoints["login"]["tenant"]));
     }
+}
+
+fn printed(outcome: Outcome) -> Value {
+    let outcome = outcome.expect_success();
+    if outcome.stdout.is_empty() { Value::Null } else { serde_json::from_str(&outcome.stdout).unwrap() }
 }
 
 /// Else the CLI waits 30 s after each write.
@@ -167,8 +176,10 @@ async fn the_azure_cli_does_its_whole_cycle() {
     assert_eq!(database["charset"], "UTF8");
     assert!(az.postgres("--server-name", "db list", &[]).await.as_array().unwrap().contains(&database));
 
-    let group = rig.endpoints()["resource_group"].as_str().unwrap().to_owned();
-    let missing = az.run(&["postgres", "flexible-server", "show", "--resource-group", &group, "--name", "nobody"]).await;
+    let read_only = ["--name", "max_slot_wal_keep_size", "--value", "100"];
+    let failed = az.ask("--server-name", "parameter set", &read_only).await;
+    assert!(failed.code == 1 && failed.stderr.contains("(OperationFailed) {0}"), "{failed:?}");
+    let missing = az.ask("--server-name", "parameter show", &["--name", "no_such_thing"]).await;
     assert!(missing.code == 3 && missing.stderr.contains("(ResourceNotFound)"), "{missing:?}");
     rig.stop().await;
 }
@@ -184,7 +195,7 @@ async fn a_migration_with_the_login_of_the_azure_cli() {
             command.env_remove(name);
         }
         let programs = client("azure-cli/bin").into_os_string().into_string().unwrap();
-        command.env("PATH", format!("{programs}:{}", std::env::var("PATH").unwrap()));
+        command.env("PATH", format!("{programs}:/usr/bin:/bin"));
         command.env("REQUESTS_CA_BUNDLE", rig.settings().join("ca.pem")).env("NO_PROXY", "*");
         az.lead(&mut command);
         command

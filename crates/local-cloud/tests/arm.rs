@@ -129,6 +129,22 @@ async fn a_server_is_changed_as_far_as_it_can_be() {
 }
 
 #[tokio::test]
+async fn a_stopped_server_can_only_be_started() {
+    let rig = rig(|_| ()).await;
+    let stopped = rig.arm("POST", "/stop", None).await;
+    assert_eq!(rig.arm_wait_until(&stopped, "Stopped").await["status"], "Succeeded");
+    assert!(rig.source().await.is_err());
+    for action in ["/restart", "/stop"] {
+        let accepted = rig.arm("POST", action, None).await;
+        assert_eq!(rig.arm_wait_until(&accepted, "Stopped").await["error"]["code"], "ServerIsNotReady");
+    }
+    let started = rig.arm("POST", "/start", None).await;
+    assert_eq!(rig.arm_wait(&started).await["status"], "Succeeded");
+    assert_eq!(one(&rig.source().await.unwrap(), "select 'up'").await, "up");
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn databases_are_made_and_dropped() {
     let rig = rig(|_| ()).await;
     let body = json!({ "properties": { "charset": "UTF8", "collation": "C" } });

@@ -7,7 +7,7 @@ mod openapi;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use azure2neon_local_cloud::Plan;
+use azure2neon_local_cloud::{Fault, Plan};
 use common::{Reply, Rig, rig};
 use openapi::{Api, shared};
 use serde_json::{Value, json};
@@ -231,6 +231,11 @@ async fn refusals_of_keys_and_plans_are_as_described() {
     ] {
         assert_eq!(reply.status, status, "{method} {path}");
         assert_eq!(api.faults(method, path, status, &reply.body), [""; 0], "{method} {path}");
+    }
+    for status in [423, 429, 503] {
+        rig.cloud.inject("GET", "/auth", 1, Fault::Status(status));
+        let reply = rig.neon("GET", "/auth", None).await;
+        assert_eq!((reply.status, api.faults("GET", "/auth", status, &reply.body)), (status, Vec::new()));
     }
     rig.stop().await;
 }

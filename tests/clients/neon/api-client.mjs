@@ -33,11 +33,13 @@ await refused(createApiClient({ apiKey: "wrong", baseURL }).getCurrentUserInfo()
 await refused(neon.listProjects({}), 400, "org_id is required");
 await refused(neon.getProject("none"), 404, "project not found");
 
-const wanted = { name: "api-client", org_id, region_id: "aws-eu-central-1", pg_version: 17, branch: { database_name: "app", role_name: "app_owner" } };
+const names = { database_name: "app", role_name: "app_owner" };
+const wanted = { name: "api-client", org_id, region_id: "aws-eu-central-1", pg_version: 17, branch: names };
 const created = await neon.createProject({ project: wanted });
 assert.equal(created.status, 201);
 const { project, branch, endpoints: [endpoint], roles: [role] } = created.data;
-await refused(neon.createProjectBranchRole(project.id, branch.id, { role: { name: "early" } }), 423, "project already has running conflicting operations");
+const early = neon.createProjectBranchRole(project.id, branch.id, { role: { name: "early" } });
+await refused(early, 423, "project already has running conflicting operations");
 await finished(created);
 
 // The last page has a cursor too.
@@ -45,7 +47,8 @@ const page = (await neon.listProjects({ org_id, search: "api-client" })).data;
 assert.deepEqual(page.projects.map(({ id }) => id), [project.id]);
 assert.deepEqual((await neon.listProjects({ org_id, search: "api-client", cursor: page.pagination.cursor })).data.projects, []);
 
-await finished(await neon.updateProject(project.id, { project: { history_retention_seconds: 0, settings: { allowed_ips: { ips: ["192.0.2.1"] } } } }));
+const settings = { allowed_ips: { ips: ["192.0.2.1"] } };
+await finished(await neon.updateProject(project.id, { project: { history_retention_seconds: 0, settings } }));
 const shown = (await neon.getProject(project.id)).data.project;
 assert.deepEqual([shown.history_retention_seconds, shown.settings.allowed_ips.ips], [0, ["192.0.2.1"]]);
 
@@ -55,7 +58,8 @@ assert.deepEqual(resized.operations.map(({ action }) => action), ["suspend_compu
 
 await finished(await neon.createProjectBranchRole(project.id, branch.id, { role: { name: "reader" } }));
 await finished(await neon.createProjectBranchDatabase(project.id, branch.id, { database: { name: "reports", owner_name: "reader" } }));
-await refused(neon.createProjectBranchDatabase(project.id, branch.id, { database: { name: "postgres", owner_name: "reader" } }), 400, "reserved");
+const reserved = { database: { name: "postgres", owner_name: "reader" } };
+await refused(neon.createProjectBranchDatabase(project.id, branch.id, reserved), 400, "reserved");
 const listed = (await neon.listProjectBranchDatabases(project.id, branch.id)).data.databases;
 assert.deepEqual(listed.map(({ name, owner_name }) => [name, owner_name]), [["app", "app_owner"], ["reports", "reader"]]);
 

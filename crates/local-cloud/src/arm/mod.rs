@@ -123,9 +123,14 @@ fn quota(method: &Method) -> [(&'static str, &'static str); 2] {
     }
 }
 
+fn is_uuid(text: &str) -> bool {
+    let parts: Vec<usize> = text.split('-').map(str::len).collect();
+    parts == [8, 4, 4, 4, 12] && text.chars().all(|character| character == '-' || character.is_ascii_hexdigit())
+}
+
 /// What the real Azure may have, and this one has not.
 fn unknown(call: &Call) -> Answer {
-    error(StatusCode::NOT_FOUND, "InvalidResourceType", format!("The simulated Azure has no {} {}.", call.method, call.segments.join("/")))
+    error(StatusCode::NOT_FOUND, "InvalidResourceType", format!("The simulated Azure has no {} /{}.", call.method, call.segments.join("/")))
 }
 
 impl Api for Azure {
@@ -190,6 +195,10 @@ impl Azure {
             ["tenants"] if get => Answer::ok(
                 json!({ "value": [{ "id": format!("/tenants/{}", self.identity.tenant), "tenantId": self.identity.tenant, "displayName": "local cloud" }] }),
             ),
+            ["subscriptions", subscription, ..] if !is_uuid(subscription) => {
+                let message = format!("The provided subscription identifier '{}' is malformed or invalid.", call.segments[1]);
+                error(StatusCode::BAD_REQUEST, "InvalidSubscriptionId", message)
+            }
             ["subscriptions", subscription, ..] if *subscription != self.subscription.to_lowercase() => {
                 error(StatusCode::NOT_FOUND, "SubscriptionNotFound", format!("The subscription '{}' could not be found.", call.segments[1]))
             }
@@ -216,7 +225,7 @@ impl Azure {
             [] if get => Answer::ok(self.group_json(group)),
             ["providers", "microsoft.dbforpostgresql", "flexibleservers"] if get => self.list_servers(call, Some(group)),
             ["providers", "microsoft.dbforpostgresql", "flexibleservers", name, rest @ ..] => match self.find_server(group, name) {
-                Some(name) if name == self.name => self.flexible_server(call, rest).await,
+                Some(_) if group == self.resource_group => self.flexible_server(call, rest).await,
                 Some(name) if get && rest.is_empty() => Answer::ok(self.server_json_of(group, name, State::Ready)),
                 Some(_) => unknown(call),
                 None => not_found(&format!("{PROVIDER}/flexibleServers/{}", call.segments[7]), group),

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Azure, OTHER_GROUP, PROVIDER, State, broken, error, invalid_content};
-use crate::http::{Answer, Call};
+use crate::http::{Answer, Call, Outcome};
 
 /// Regions whose display name ARM writes instead of the short one.
 const LOCATIONS: &[(&str, &str)] = &[
@@ -141,28 +141,37 @@ impl Azure {
     }
 
     pub(super) fn restart(self: &Arc<Self>, call: &Call) -> Answer {
-        if let Err(answer) = self.claim(State::Ready, State::Restarting) {
+        let kind = "RestartServerManagementOperation";
+        if let Err(answer) = self.claim_started(call, kind, State::Restarting) {
             return answer;
         }
         let azure = Arc::clone(self);
-        self.begin(call, "RestartServerManagementOperation", State::Ready, Value::Null, async move {
+        self.begin(call, kind, State::Ready, Value::Null, async move {
             azure.server.restart().await.map_err(broken)?;
             azure.configurations.refresh(&azure.server).await.map_err(broken)
         })
     }
 
     pub(super) fn stop(self: &Arc<Self>, call: &Call) -> Answer {
-        if let Err(answer) = self.claim(State::Ready, State::Stopping) {
+        let kind = "StopServerManagementOperation";
+        if let Err(answer) = self.claim_started(call, kind, State::Stopping) {
             return answer;
         }
         let azure = Arc::clone(self);
-        self.begin(
-            call,
-            "StopServerManagementOperation",
-            State::Stopped,
-            Value::Null,
-            async move { azure.server.stop().await.map_err(broken) },
-        )
+        self.begin(call, kind, State::Stopped, Value::Null, async move { azure.server.stop().await.map_err(broken) })
+    }
+
+    /// Claims the server for what can be done to a running one only. To a stopped one it is accepted too, and fails.
+    fn claim_started(self: &Arc<Self>, call: &Call, kind: &'static str, into: State) -> Result<(), Answer> {
+        if self.claim(State::Stopped, State::Updating).is_err() {
+            return self.claim(State::Ready, into);
+        }
+        let message = format!(
+            "Restart or Stop Server can only be performed on Started servers. Sever Name = {}, Current Server State = Stopped",
+            self.name
+        );
+        let not_ready = Outcome { code: "ServerIsNotReady".to_owned(), message };
+        Err(self.begin(call, kind, State::Stopped, Value::Null, async move { Err(not_ready) }))
     }
 
     pub(super) fn start(self: &Arc<Self>, call: &Call) -> Answer {

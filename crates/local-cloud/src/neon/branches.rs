@@ -197,23 +197,25 @@ impl Neon {
                     Some(preserved)
                 }
             };
+            let kept = preserved.as_ref().map(|preserved| Arc::clone(&preserved.data));
+            state.branches.extend(preserved);
             let branch = state.branch_mut(&place.branch)?;
-            let old = std::mem::take(&mut branch.data);
             (branch.roles, branch.databases) = (roles, databases);
-            let new = Arc::clone(&branch.data);
-            let keep = preserved.is_some();
-            let (neon, source) = (Arc::clone(self), Place { branch: source.to_owned(), ..place.clone() });
-            let abandoned = Arc::clone(&old);
+            let (neon, source, data) = (Arc::clone(self), Place { branch: source.to_owned(), ..place.clone() }, Arc::clone(&branch.data));
             let mut steps = vec![Step::on_branch("create_branch", branch, async move {
-                *new.lock().await = Some(neon.copy_data(&source).await?);
-                if keep { stop(&abandoned).await } else { remove(&abandoned).await }
+                let copy = neon.copy_data(&source).await?;
+                let Some(old) = data.lock().await.replace(copy) else { return Ok(()) };
+                match kept {
+                    Some(kept) => {
+                        old.stop().await?;
+                        *kept.lock().await = Some(old);
+                        Ok(())
+                    }
+                    None => old.remove().await,
+                }
             })];
             if branch.endpoint.is_some() {
                 steps.push(self.starting(place, branch));
-            }
-            if let Some(mut preserved) = preserved {
-                preserved.data = old;
-                state.branches.push(preserved);
             }
             Ok(((), steps))
         })?;
@@ -308,13 +310,6 @@ fn has_children(state: &State, branch: &str) -> bool {
 /// A branch that vanished while something was done to it.
 pub(super) fn gone(_: Answer) -> Error {
     Error::new("the branch is gone")
-}
-
-async fn stop(data: &Data) -> Result<()> {
-    match data.lock().await.as_ref() {
-        Some(server) => server.stop().await,
-        None => Ok(()),
-    }
 }
 
 /// Stops the server and removes its data.
