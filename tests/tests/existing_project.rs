@@ -1,6 +1,7 @@
 //! A migration into a Neon project that is there already: nothing in it is touched that the run did not make, and its settings
 //! come back.
 
+use azure2neon_local_cloud::Fault;
 use azure2neon_tests::Rig;
 use serde_json::json;
 
@@ -21,6 +22,11 @@ async fn is_used_and_comes_back_as_it_was() {
     let rig = rig("migration_compute = \"1-2\"").await;
     let (source, target) = (rig.source_state().await, rig.neon_state("platform").await);
 
+    let plan = rig.run(&["plan"]).await.expect_success();
+    for words in ["existing Neon project platform / shop", "use Neon project platform (", "undo: delete database shop and role shop_owner"]
+    {
+        assert!(plan.stdout.contains(words), "no {words:?} in:\n{}", plan.stdout);
+    }
     rig.run(&INTO).await.expect_success();
     let during = rig.neon_state("platform").await;
     assert_eq!(during["compute"], json!([1.0, 2.0, -1]));
@@ -117,4 +123,23 @@ async fn a_branch_gets_the_database_and_the_others_do_not() {
     let host = std::fs::read_to_string(rig.env_file()).unwrap();
     assert!(host.contains(made["endpoints"][0]["host"].as_str().unwrap()), "another host");
     rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn comes_back_though_every_call_to_neon_fails_once() {
+    for fault in [Fault::LoseAnswer, Fault::Status(500)] {
+        let rig = rig("migration_compute = \"1-2\"").await;
+        rig.configure("cloud", "answer_timeout = \"2s\"");
+        let before = rig.neon_state("platform").await;
+        rig.cloud.inject_each("neon", fault.clone());
+        rig.run(&INTO).await.expect_success();
+        rig.run(&ABORT).await.expect_success();
+        rig.cloud.clear_faults();
+        assert_eq!(rig.neon_state("platform").await, before, "{fault:?}");
+        let failed: Vec<String> = rig.cloud.calls().into_iter().filter(|call| call.failed).map(|call| call.method).collect();
+        for method in ["GET", "POST", "PATCH", "DELETE"] {
+            assert!(failed.iter().any(|failed| failed == method), "no {method} failed: {failed:?}");
+        }
+        rig.stop().await;
+    }
 }

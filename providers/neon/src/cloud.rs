@@ -17,6 +17,7 @@ use url::Url;
 use crate::api::{Api, Request};
 use crate::fault::Fault;
 use crate::model::{ConnectionUri, Databases, OneEndpoint, Reset, Roles};
+use crate::operations::TRIES;
 use crate::pace::Pace;
 use crate::{organisation, regions, uri};
 use azure2neon_core::patience::Waits;
@@ -126,16 +127,23 @@ impl NeonCloud {
 
     /// Creates what is not there; after a lost answer, or "already exists", what is there decides.
     async fn create_once(&self, project: &TargetProject, kind: Kind, name: &str, body: Value) -> std::result::Result<(), Fault> {
-        if self.has(project, kind, name).await? {
-            return Ok(());
-        }
-        let segments = Self::of_branch(project, &[kind.segment()]);
-        match self.api.write(&project.id, Request::post(&segments, body)).await {
-            Err(fault) if fault.is_ambiguous() || fault.says_exists() => {
-                self.api.settle(&project.id).await?;
-                if self.has(project, kind, name).await? { Ok(()) } else { Err(fault) }
+        let request = Request::post(&Self::of_branch(project, &[kind.segment()]), body);
+        let (mut tries, mut unsure) = (0, None);
+        loop {
+            if self.has(project, kind, name).await? {
+                return Ok(());
             }
-            result => result,
+            if let Some(fault) = unsure.take_if(|_| tries >= TRIES) {
+                return Err(fault);
+            }
+            tries += 1;
+            match self.api.write(&project.id, request.clone()).await {
+                Err(fault) if fault.is_ambiguous() || fault.says_exists() => {
+                    self.api.settle(&project.id).await?;
+                    unsure = Some(fault);
+                }
+                result => return result,
+            }
         }
     }
 
@@ -151,7 +159,7 @@ impl NeonCloud {
     async fn reset_password(&self, project: &TargetProject, database: &TargetDatabase) -> std::result::Result<TargetConnection, Fault> {
         let TargetDatabase { name, owner } = database;
         let segments = Self::of_branch(project, &["roles", owner, "reset_password"]);
-        let reset: Reset = self.api.send(Request::new(Method::POST, &segments)).await?;
+        let reset: Reset = self.api.send_again(Request::new(Method::POST, &segments)).await?;
         self.api.finish(&project.id, reset.operations).await?;
         let password = reset.role.password.ok_or_else(|| Fault::Malformed("a new password is missing".to_owned()))?;
         let found: OneEndpoint = self.api.send(Request::get(&["projects", &project.id, "endpoints", &project.endpoint])).await?;

@@ -1,5 +1,6 @@
 //! Waiting for what a request started: an answer of Neon is a receipt, the work comes after it.
 
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::api::{Api, Request};
@@ -74,14 +75,20 @@ impl Api {
         self.finish(project, started.operations).await
     }
 
-    /// The same for a write that does no harm twice: it is sent again when its answer is lost.
+    /// The same for a write that does no harm twice.
     pub(crate) async fn write_again(&self, project: &str, request: Request) -> Result<(), Fault> {
+        let started: Operations = self.send_again(request).await?;
+        self.finish(project, started.operations).await
+    }
+
+    /// Sends a write that does no harm twice again when its answer is lost.
+    pub(crate) async fn send_again<T: DeserializeOwned>(&self, request: Request) -> Result<T, Fault> {
         for _ in 1..TRIES {
-            match self.write(project, request.clone()).await {
+            match self.send(request.clone()).await {
                 Err(fault) if fault.is_ambiguous() => tokio::time::sleep(self.pace.retry.first).await,
                 result => return result,
             }
         }
-        self.write(project, request).await
+        self.send(request).await
     }
 }
