@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use azure2neon_azure::{AzureCloud, Credential, Environment};
-use azure2neon_core::cloud::{InboundRule, ProjectSpec, SourceCloud, TargetCloud, TargetDatabase};
+use azure2neon_core::cloud::{InboundRule, LostPassword, ProjectSpec, SourceCloud, TargetCloud, TargetDatabase, TargetSettings};
 use azure2neon_exchange::replay::{Plain, Replay, Tls, exchanges};
 use azure2neon_exchange::{Cloud, Recorder, Recording};
 use azure2neon_local_cloud::Fault;
@@ -160,6 +160,7 @@ async fn neon_calls(cloud: NeonCloud, name: &dyn Fn(&str) -> String) -> Value {
         major: 17,
         database: name("kestrel_books"),
         role: name("kestrel_accountant"),
+        settings: TargetSettings { compute: None, suspend_seconds: Some(-1), history_seconds: Some(0) },
     };
     let identity = cloud.identity().await.unwrap();
     let before = cloud.find(&spec.name).await.unwrap();
@@ -168,13 +169,18 @@ async fn neon_calls(cloud: NeonCloud, name: &dyn Fn(&str) -> String) -> Value {
     let another = TargetDatabase { name: name("kestrel_archive"), owner: name("kestrel_archivist") };
     cloud.create_database(&created, &another).await.unwrap();
     let databases = cloud.databases(&created).await.unwrap();
-    let former = cloud.set_suspend_timeout(&created, 3600).await.unwrap();
-    let connection = cloud.connection(&created, &spec.database, &spec.role).await.unwrap();
-    let unknown = cloud.connection(&created, &spec.database, &name("nobody")).await.err().unwrap().kind();
+    let wanted = TargetSettings { suspend_seconds: Some(3600), ..TargetSettings::default() };
+    cloud.change_settings(&created, &wanted).await.unwrap();
+    let settings = cloud.settings(&created).await.unwrap();
+    let owned_by = |owner: &str| TargetDatabase { name: spec.database.clone(), owner: owner.to_owned() };
+    let connection = cloud.connection(&created, &owned_by(&spec.role), LostPassword::Fail).await.unwrap();
+    let unknown = cloud.connection(&created, &owned_by(&name("nobody")), LostPassword::Fail).await.err().unwrap().kind();
+    cloud.delete_database(&created, &another.name).await.unwrap();
+    cloud.delete_role(&created, &another.owner).await.unwrap();
     cloud.delete(&created).await.unwrap();
     cloud.delete(&created).await.unwrap();
     let reach = [&connection.host, &connection.database, &connection.user, connection.password.expose_secret()];
-    json!([identity, before, created, found, databases, former, reach, format!("{unknown:?}")])
+    json!([identity, before, created, found, databases, settings, reach, format!("{unknown:?}")])
 }
 
 /// The results with every name in them replaced as in the recording.

@@ -1,5 +1,7 @@
 //! The configuration: one TOML file, then the environment, then flags.
 
+mod target;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,7 @@ use std::time::Duration;
 
 use azure2neon_azure::{CredentialKind, Environment as AzureEnvironment};
 use azure2neon_core::access::{Access, Login};
+use azure2neon_core::cloud::EgressAddresses;
 use azure2neon_core::context::Clouds;
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::patience::Waits;
@@ -20,6 +23,7 @@ use url::Url;
 
 use crate::args::{self, Global};
 use crate::secrets::{Environment, Secret};
+use target::{Sizes, Target};
 
 /// The longest that writes are refused before the source is reopened, unless configured.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
@@ -66,19 +70,6 @@ enum LoginKind {
     Password,
     /// With an access token of Entra ID.
     Entra,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Target {
-    project: Option<String>,
-    region: Option<String>,
-    org_id: Option<String>,
-    pg_version: Option<u32>,
-    database: Option<String>,
-    role: Option<String>,
-    egress: Option<Vec<String>>,
-    api_key_file: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -140,6 +131,8 @@ pub struct Config {
     pub server: String,
     /// Whether this machine may be let through the source's firewall.
     pub open_firewall: bool,
+    org_id: Option<String>,
+    egress: Option<EgressAddresses>,
     file: File,
     base: PathBuf,
     /// Where exchanges are recorded.
@@ -169,7 +162,8 @@ impl Config {
             "database",
             "[source]",
         )?;
-        let project = over.project.clone().or_else(|| file.target.project.clone()).unwrap_or_else(|| database.to_lowercase());
+        let home = file.target.home(over, &database)?;
+        let Sizes { compute, migration_compute, history_seconds } = file.target.sizes(&home)?;
         let max_pause = match (over.max_pause, &file.cut_over.max_pause) {
             (Some(limit), _) => limit,
             (None, Some(text)) => duration(text, "max_pause under [cut_over]")?,
@@ -184,9 +178,12 @@ impl Config {
         let settings = Settings {
             source_database: database,
             source_user: file.source.user.clone(),
-            project,
-            region: over.region.clone().or_else(|| file.target.region.clone()),
-            target_major: over.pg_version.or(file.target.pg_version),
+            region: file.target.region(over, &home)?,
+            home,
+            compute,
+            migration_compute,
+            history_seconds,
+            target_major: file.target.pg_version(over),
             target_database: file.target.database.clone(),
             target_role: file.target.role.clone(),
             subscription_sslmode: file.source.subscription_sslmode.clone().unwrap_or_else(|| "require".into()),
@@ -213,16 +210,13 @@ impl Config {
         if file.source.login == LoginKind::Entra {
             required(file.source.user.clone(), "the login that the access token stands for", None, "user", "[source]")?;
         }
+        let (org_id, egress) = (file.target.org_id(over), file.target.egress(over, &base)?);
         let mut file = file;
         file.source.resource_group = over.resource_group.clone().or(file.source.resource_group);
         file.source.subscription = over.subscription.clone().or(file.source.subscription);
         file.source.credential = over.azure_credential.unwrap_or(file.source.credential);
-        file.target.org_id = over.org_id.clone().or(file.target.org_id);
-        if !over.egress_address.is_empty() {
-            file.target.egress = Some(over.egress_address.clone());
-        }
         let open_firewall = over.open_firewall || file.source.open_firewall;
-        Ok(Self { settings, run_folder, server, open_firewall, file, base, record: global.record.clone() })
+        Ok(Self { settings, run_folder, server, open_firewall, org_id, egress, file, base, record: global.record.clone() })
     }
 
     /// The clients of both clouds, and the access to the servers; reads the secrets.
@@ -257,8 +251,8 @@ impl Config {
                 None => default("https://console.neon.tech/api/v2")?,
             },
             api_key,
-            org_id: self.file.target.org_id.clone(),
-            egress_override: self.file.target.egress.clone(),
+            org_id: self.org_id.clone(),
+            egress_override: self.egress.clone(),
             tls: tls.clone(),
             answer_timeout,
             waits: waits(events, "Neon"),

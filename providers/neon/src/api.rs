@@ -27,6 +27,7 @@ pub(crate) struct Api {
 }
 
 /// A request: method, path, query and body.
+#[derive(Clone)]
 pub(crate) struct Request {
     method: Method,
     segments: Vec<String>,

@@ -46,8 +46,8 @@ pub enum Situation {
     Unknown,
     /// In a project that stores no passwords.
     WithoutPasswords,
-    /// With an account on the free plan that has all the projects that it may have.
-    Restricted,
+    /// With an account that has all the projects that it may have.
+    Full,
 }
 
 /// What is done with a fixture.
@@ -84,7 +84,6 @@ const FILES: &[(&str, Case)] = &[
     ("neon/flaky/04-*", HOSTILE),
     ("neon/open-branch/03-*", MadeUp("a second branch, which the project that is played on has not")),
     ("neon/unknown-values/*", FUTURE),
-    ("neon/settings-plan/*-refused.json", PLANS),
     ("neon/suspend/04-*", MadeUp("that a new timeout starts an operation is not known; the simulator starts none")),
 ];
 
@@ -135,8 +134,7 @@ const CASES: &[(&str, &str, Case)] = &[
         MadeUp("no key that is played with is one of a single project; local-cloud's own tests see one"),
     ),
     ("POST */projects", "201", Played(Without)),
-    ("POST */projects", "422 user projects limit*", Played(Restricted)),
-    ("PATCH */endpoints/*", "4* suspend interval changing is not allowed for your account", Played(Restricted)),
+    ("POST */projects", "422 user projects limit*", Played(Full)),
     ("*", "422 * limit *", PLANS),
     ("*", "4* suspend interval changing is not allowed for your account", PLANS),
     ("GET */connection_uri?*", "200", Played(Ready)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use azure2neon_exchange::{Request, Response};
-use azure2neon_local_cloud::{Options, Plan};
+use azure2neon_local_cloud::Options;
 use azure2neon_tests::Rig;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub struct Stage {
     http: reqwest::Client,
     personal: Account,
     organisation: Account,
-    restricted: Account,
+    full: Account,
     shop: Project,
 }
 
@@ -54,16 +54,15 @@ impl Account {
 
 impl Stage {
     pub async fn start() -> Self {
-        let restricted = |options: &mut Options| {
+        let full = |options: &mut Options| {
             options.organization_key = true;
-            options.plan = Plan::Free;
             options.projects_limit = 1;
             options.existing_projects = vec!["shop".to_owned()];
         };
-        let (personal, organisation, restricted) =
-            tokio::join!(Account::start(|_| ()), Account::start(|options| options.organization_key = true), Account::start(restricted));
+        let (personal, organisation, full) =
+            tokio::join!(Account::start(|_| ()), Account::start(|options| options.organization_key = true), Account::start(full));
         let nothing = Project { id: String::new(), branch: String::new(), endpoint: String::new() };
-        let mut stage = Self { http: reqwest::Client::new(), personal, organisation, restricted, shop: nothing };
+        let mut stage = Self { http: reqwest::Client::new(), personal, organisation, full, shop: nothing };
         stage.shop = stage.create(true).await;
         stage.call("POST", "/branches/{branch}/roles", Some(json!({ "role": { "name": "billing_owner" } }))).await;
         stage.settle(&stage.shop).await;
@@ -71,7 +70,7 @@ impl Stage {
     }
 
     pub async fn stop(self) {
-        tokio::join!(self.personal.rig.stop(), self.organisation.rig.stop(), self.restricted.rig.stop());
+        tokio::join!(self.personal.rig.stop(), self.organisation.rig.stop(), self.full.rig.stop());
     }
 
     /// Brings the account into the situation, sends the request, and returns when nothing is under way any more.
@@ -86,7 +85,7 @@ impl Stage {
                 let path = self.path(request, &unknown).replace("shop_owner", "nobody");
                 return self.send(&self.organisation, request, &path, key).await;
             }
-            Situation::Restricted => return self.restricted(request).await,
+            Situation::Full => return self.send(&self.full, request, &request.path, self.full.at("/neon/key")).await,
             Situation::WithoutPasswords => {
                 let project = self.create(false).await;
                 let reply = self.send(&self.organisation, request, &self.path(request, &project), key).await;
@@ -146,17 +145,6 @@ impl Stage {
         }
         let path = format!("/projects/{}/operations/{}", self.shop.id, started["operations"][0]["id"].as_str().unwrap());
         self.send(&self.organisation, request, &path, self.organisation.at("/neon/key")).await
-    }
-
-    /// Of the restricted account's only project.
-    async fn restricted(&self, request: &Request) -> Response {
-        let key = self.restricted.at("/neon/key");
-        let read = async |path: &str| self.send(&self.restricted, &asked("GET", None), path, key).await.body.unwrap();
-        let id = read("/projects").await["projects"][0]["id"].as_str().unwrap().to_owned();
-        let endpoint = &read(&format!("/projects/{id}/endpoints")).await["endpoints"][0];
-        let text = |field: &str| endpoint[field].as_str().unwrap().to_owned();
-        let project = Project { branch: text("branch_id"), endpoint: text("id"), id };
-        self.send(&self.restricted, request, &self.path(request, &project), key).await
     }
 
     async fn create(&self, store_passwords: bool) -> Project {

@@ -1,9 +1,10 @@
 use async_trait::async_trait;
-use azure2neon_postgres::Session;
 use azure2neon_postgres::schema::{self, Entry, Failure, Section, Tools};
+use azure2neon_postgres::{Session, inventory};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cloud::TargetDatabase;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -13,7 +14,10 @@ use crate::settings::matches_pattern;
 
 /// Imports tables and keys, one statement at a time; every one that fails is named.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ImportSchema {}
+pub struct ImportSchema {
+    /// The database, if it was there before, and empty: an abort makes it so again.
+    pub into: Option<TargetDatabase>,
+}
 
 /// The file in the run's folder that holds the schema's entries.
 const SCHEMA: &str = "schema.json";
@@ -26,6 +30,10 @@ impl Operation for ImportSchema {
 
     fn describe(&self) -> String {
         "import schemas, types, functions, tables and keys with pg_dump; any statement that fails stops the run".into()
+    }
+
+    fn inverse(&self) -> Option<String> {
+        self.into.as_ref().map(|database| format!("delete database {} and create it anew, empty as it was", database.name))
     }
 
     async fn observe(&self, cx: &Context) -> Result<Observed> {
@@ -41,6 +49,19 @@ impl Operation for ImportSchema {
         cx.folder.keep(SCHEMA, &entries)?;
         import(cx, "import-schema", |section| section != Section::PostData).await?;
         Ok(Value::Null)
+    }
+
+    async fn undo(&self, cx: &Context) -> Result<()> {
+        if let (Some(database), Some(project)) = (&self.into, cx.project_unless_gone().await?) {
+            cx.clouds.target.delete_database(&project, &database.name).await?;
+            cx.clouds.target.create_database(&project, database).await?;
+        }
+        Ok(())
+    }
+
+    async fn left_over(&self, cx: &Context) -> Result<Option<String>> {
+        let (Some(_), Some(target)) = (&self.into, cx.target_unless_gone().await?) else { return Ok(None) };
+        Ok(inventory::user_objects(&target).await?.into_iter().next().map(|object| format!("{object} on the target")))
     }
 
     fn note(&self, output: &Value) -> String {
