@@ -7,6 +7,15 @@ use azure2neon_tests::Rig;
 
 const MIGRATE: [&str; 5] = ["migrate", "--cut-over", "--yes", "--output", "json"];
 
+/// A rig whose firewall does not know the operator, who asks to be let in: one thing more to be killed at.
+async fn shut() -> Rig {
+    let rig = Rig::small(|options| options.operator_rule = false).await;
+    let file = rig.settings().join("azure2neon.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("[source]", "[source]\nopen_firewall = true")).unwrap();
+    rig
+}
+
 fn is_done(journal: &str, step: &str) -> bool {
     journal.lines().any(|line| line.contains(&format!("\"step\":\"{step}\"")) && line.contains("\"what\":\"done\""))
 }
@@ -47,7 +56,7 @@ async fn at_three_points_under_load() {
 /// The first time that the journal says anything new of a step, one after another, in one migration.
 #[tokio::test(flavor = "multi_thread")]
 async fn at_every_edge_of_every_step() {
-    let rig = Rig::small(|_| {}).await;
+    let rig = shut().await;
     let mut seen = BTreeSet::new();
     loop {
         let known = seen.clone();
@@ -65,6 +74,8 @@ async fn at_every_edge_of_every_step() {
     let tables = summary["summary"]["comparison"]["tables"].as_array().unwrap();
     assert!(tables.len() == 6 && tables.iter().all(|table| table["verdict"] == "equal"), "{tables:?}");
     assert_eq!(rig.projects(), ["shop"]);
+    assert!(seen.contains(&("operator-inbound".to_owned(), "started".to_owned())), "{seen:?}");
+    assert!(rig.cloud.firewall_rules().is_empty(), "{:?}", rig.cloud.firewall_rules());
     rig.stop().await;
 }
 
@@ -77,9 +88,9 @@ fn edges(journal: &str) -> BTreeSet<(String, String)> {
 /// Killed anywhere, `abort` brings the source back.
 #[tokio::test(flavor = "multi_thread")]
 async fn and_aborted() {
-    let rig = Rig::small(|_| {}).await;
+    let rig = shut().await;
     let before = rig.source_state().await;
-    for step in ["create-project", "import-schema", "set-replica-identity", "subscribe", "build-indexes", "drain"] {
+    for step in ["operator-inbound", "create-project", "import-schema", "set-replica-identity", "subscribe", "build-indexes", "drain"] {
         assert!(rig.run_and_kill(&MIGRATE, move |journal| is_started(journal, step)).await, "{step}");
         rig.run(&["abort", "--yes"]).await.expect_success();
         rig.expect_source_unchanged(&before, &format!("after {step}")).await;

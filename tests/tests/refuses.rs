@@ -62,6 +62,16 @@ async fn a_source_in_a_virtual_network() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_source_without_passwords() {
+    let rig = Rig::small(|options| options.password_login = false).await;
+    let before = rig.source_state().await;
+    rig.run(&MIGRATE).await.expect_failure(11, &["takes no passwords", "az postgres flexible-server update", "--password-auth Enabled"]);
+    rig.expect_source_unchanged(&before, "afterwards").await;
+    assert!(rig.projects().is_empty());
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_schema_statement_that_fails_on_the_target() {
     let rig = Rig::small(|_| {}).await;
     // Azure lets its administrator create it, Neon doesn't have it.

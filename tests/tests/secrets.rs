@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use azure2neon_tests::Rig;
+use azure2neon_tests::{Outcome, Rig};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_show() {
@@ -43,12 +43,7 @@ async fn never_show() {
     secrets.insert("operation's signature".into(), "&s=".into());
     assert!(secrets.values().all(|secret| secret.len() > 2));
 
-    let mut places = vec![
-        ("arguments".to_owned(), seen_arguments),
-        ("output".to_owned(), [&prepared, &finished, &refused].map(|outcome| format!("{}{}", outcome.stdout, outcome.stderr)).concat()),
-    ];
-    read_files(&rig.run_folder(), &mut places);
-    read_files(rig.cloud.data_folder(), &mut places);
+    let places = places(&rig, seen_arguments, &[prepared, finished, refused]);
     let names: Vec<&String> = places.iter().map(|(name, _)| name).collect();
     for expected in ["journal.jsonl", "plan.json", "schema.json", "azure2neon.log"] {
         assert!(names.iter().any(|name| name.ends_with(expected)), "{expected} was not looked at: {names:?}");
@@ -56,12 +51,55 @@ async fn never_show() {
     assert!(places.iter().any(|(name, text)| name.ends_with("azure2neon.log") && text.len() > 10_000), "the log is not at trace");
     assert_eq!(names.iter().filter(|name| name.ends_with("/log")).count(), 2, "both servers' logs: {names:?}");
     assert!(places[0].1.contains("pg_dump"), "the arguments of pg_dump were not seen");
-    for (what, secret) in &secrets {
-        for (place, text) in &places {
+    expect_nowhere(&secrets, &places);
+    rig.stop().await;
+}
+
+/// With an access token instead of the password, all the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_do_tokens_of_entra_id() {
+    let role = "ops@contoso.example";
+    let rig = Rig::small(|options| options.entra_administrator = Some(role.into())).await;
+    let file = rig.settings().join("azure2neon.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let entra = |user: &str| text.replace("[source]", &format!("[source]\nlogin = \"entra\"{user}"));
+    std::fs::write(&file, entra("")).unwrap();
+    rig.run(&["plan"]).await.expect_failure(2, &["`user` under [source]"]);
+    std::fs::write(&file, entra("\nuser = \"bikeadmin\"")).unwrap();
+    rig.run(&["plan"]).await.expect_failure(3, &["`user` under [source]", "microsoft-entra-admin list"]);
+
+    std::fs::write(&file, entra(&format!("\nuser = {role:?}"))).unwrap();
+    let arguments = Arguments::watch();
+    let mut migrate = rig.program(&["migrate", "--cut-over", "--yes"]);
+    migrate.env("AZURE2NEON_LOG", "trace").env_remove("AZURE2NEON_SOURCE_PASSWORD");
+    let outcome = rig.finish(migrate).await.expect_success();
+    let seen_arguments = arguments.stop();
+    assert!(outcome.stderr.contains("On Azure it acts as service principal"), "{}", outcome.stderr);
+
+    let tokens = rig.cloud.issued_database_tokens();
+    assert_eq!(tokens.len(), 2, "one for the refused user, one for the whole migration");
+    let secrets = tokens.into_iter().enumerate().map(|(n, token)| (format!("database token {n}"), token)).collect();
+    let places = places(&rig, seen_arguments, &[outcome]);
+    assert!(places[0].1.contains("pg_dump"), "the arguments of pg_dump were not seen");
+    expect_nowhere(&secrets, &places);
+    rig.stop().await;
+}
+
+/// Everything where a secret could show: arguments of processes, output, the files of the run and of the servers.
+fn places(rig: &Rig, arguments: String, outcomes: &[Outcome]) -> Vec<(String, String)> {
+    let output = outcomes.iter().map(|outcome| format!("{}{}", outcome.stdout, outcome.stderr)).collect::<Vec<_>>().concat();
+    let mut places = vec![("arguments".to_owned(), arguments), ("output".to_owned(), output)];
+    read_files(&rig.run_folder(), &mut places);
+    read_files(rig.cloud.data_folder(), &mut places);
+    places
+}
+
+fn expect_nowhere(secrets: &BTreeMap<String, String>, places: &[(String, String)]) {
+    for (what, secret) in secrets {
+        for (place, text) in places {
             assert!(!text.contains(secret.as_str()), "{what} shows in {place}");
         }
     }
-    rig.stop().await;
 }
 
 /// Every text file below the folder that is not a server's data or TLS key.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use azure2neon_azure::CredentialKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Moves a PostgreSQL database from Azure Database for PostgreSQL (Flexible Server) to Neon: provisions both sides, copies,
@@ -59,6 +60,12 @@ pub struct Overrides {
     /// Azure subscription
     #[arg(long, global = true, env = "AZURE_SUBSCRIPTION_ID", value_name = "ID")]
     pub subscription: Option<String>,
+    /// As whom to use Azure: auto, service-principal, workload-identity, managed-identity, azure-cli or token
+    #[arg(long, global = true, env = "AZURE2NEON_AZURE_CREDENTIAL", value_name = "KIND")]
+    pub azure_credential: Option<CredentialKind>,
+    /// Let this machine through the source's firewall, if need be, for as long as the run lasts
+    #[arg(long, global = true)]
+    pub open_firewall: bool,
     /// Database on the source
     #[arg(long, global = true, env = "AZURE2NEON_DATABASE", value_name = "NAME")]
     pub database: Option<String>,

@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use azure2neon_azure::{CredentialKind, Environment as AzureEnvironment};
+use azure2neon_core::access::{Access, Login};
 use azure2neon_core::cloud::EgressAddresses;
-use azure2neon_core::context::{Access, Clouds};
+use azure2neon_core::context::Clouds;
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::patience::Waits;
 use azure2neon_core::settings::{HandOver, Network, Settings};
 use azure2neon_core::{Error, ErrorKind, Result};
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
@@ -50,8 +53,22 @@ struct Source {
     subscription: Option<String>,
     database: Option<String>,
     user: Option<String>,
+    login: LoginKind,
     password_file: Option<PathBuf>,
+    credential: CredentialKind,
+    open_firewall: bool,
     subscription_sslmode: Option<String>,
+}
+
+/// How the source's login is proven.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LoginKind {
+    /// With a password.
+    #[default]
+    Password,
+    /// With an access token of Entra ID.
+    Entra,
 }
 
 #[derive(Default, Deserialize)]
@@ -77,6 +94,7 @@ struct Schema {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Cloud {
+    azure: AzureEnvironment,
     arm_endpoint: Option<Url>,
     arm_scope: Option<String>,
     neon_endpoint: Option<Url>,
@@ -110,6 +128,8 @@ pub struct Config {
     pub run_folder: PathBuf,
     /// The server as it was named.
     pub server: String,
+    /// Whether this machine may be let through the source's firewall.
+    pub open_firewall: bool,
     org_id: Option<String>,
     egress: Option<EgressAddresses>,
     file: File,
@@ -125,12 +145,17 @@ impl Config {
         let (file, base) = read_file(global.config.as_deref())?;
         let over = &global.overrides;
         let in_base = |path: &PathBuf| base.join(path);
-        let server =
-            required(over.server.clone().or_else(|| file.source.server.clone()), "the Azure server", "--server", "server", "[source]")?;
+        let server = required(
+            over.server.clone().or_else(|| file.source.server.clone()),
+            "the Azure server",
+            Some("--server"),
+            "server",
+            "[source]",
+        )?;
         let database = required(
             over.database.clone().or_else(|| file.source.database.clone()),
             "the source's database",
-            "--database",
+            Some("--database"),
             "database",
             "[source]",
         )?;
@@ -179,11 +204,16 @@ impl Config {
             reopen_source: false,
         };
         check_sslmode(&settings.subscription_sslmode)?;
+        if file.source.login == LoginKind::Entra {
+            required(file.source.user.clone(), "the login that the access token stands for", None, "user", "[source]")?;
+        }
         let (org_id, egress) = (file.target.org_id(over), file.target.egress(over, &base)?);
         let mut file = file;
         file.source.resource_group = over.resource_group.clone().or(file.source.resource_group);
         file.source.subscription = over.subscription.clone().or(file.source.subscription);
-        Ok(Self { settings, run_folder, server, org_id, egress, file, base })
+        file.source.credential = over.azure_credential.unwrap_or(file.source.credential);
+        let open_firewall = over.open_firewall || file.source.open_firewall;
+        Ok(Self { settings, run_folder, server, open_firewall, org_id, egress, file, base })
     }
 
     /// The clients of both clouds, and the access to the servers; reads the secrets.
@@ -197,15 +227,14 @@ impl Config {
         let key_file = self.file.target.api_key_file.as_ref().map(|path| self.base.join(path));
         let api_key = Secret { what: "Neon API key", variable: "NEON_API_KEY", file: key_file.as_deref() }.read(environment)?;
         let azure = azure2neon_azure::AzureCloud::new(azure2neon_azure::Settings {
-            endpoint: match &self.file.cloud.arm_endpoint {
-                Some(endpoint) => endpoint.clone(),
-                None => default("https://management.azure.com")?,
-            },
+            environment: self.file.cloud.azure,
+            endpoint: self.file.cloud.arm_endpoint.clone(),
             scope: self.file.cloud.arm_scope.clone(),
+            authority: environment("AZURE_AUTHORITY_HOST").filter(|host| !host.is_empty()),
             subscription: self.file.source.subscription.clone(),
             resource_group: self.file.source.resource_group.clone(),
             server: self.server.clone(),
-            credential: azure2neon_azure::Credential::from_environment(&|name| environment(name))?,
+            credential: azure2neon_azure::Credential::choose(self.file.source.credential, &|name| environment(name))?,
             tls: tls.clone(),
             answer_timeout,
             waits: waits(events, "Azure"),
@@ -222,11 +251,18 @@ impl Config {
             answer_timeout,
             waits: waits(events, "Neon"),
         })?;
+        let source = Arc::new(azure);
+        let login = match self.file.source.login {
+            LoginKind::Password => Login::Password(self.source_password(environment)?),
+            LoginKind::Entra => Login::Token(source.clone()),
+        };
+        Ok((Clouds { source, target: Arc::new(neon) }, Access { login, tls: Arc::new(tls) }))
+    }
+
+    fn source_password(&self, environment: Environment<'_>) -> Result<SecretString> {
         let password_file = self.file.source.password_file.as_ref().map(|path| self.base.join(path));
-        let source_password =
-            Secret { what: "password of the source's login", variable: "AZURE2NEON_SOURCE_PASSWORD", file: password_file.as_deref() }
-                .read(environment)?;
-        Ok((Clouds { source: Arc::new(azure), target: Arc::new(neon) }, Access { source_password, tls: Arc::new(tls) }))
+        Secret { what: "password of the source's login", variable: "AZURE2NEON_SOURCE_PASSWORD", file: password_file.as_deref() }
+            .read(environment)
     }
 }
 
@@ -271,10 +307,11 @@ fn read_file(path: Option<&Path>) -> Result<(File, PathBuf)> {
     Ok((file, base))
 }
 
-fn required(value: Option<String>, what: &str, flag: &str, key: &str, table: &str) -> Result<String> {
+fn required(value: Option<String>, what: &str, flag: Option<&str>, key: &str, table: &str) -> Result<String> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| {
+        let flag = flag.map(|flag| format!("with {flag}, or ")).unwrap_or_default();
         Error::new(ErrorKind::Configuration, format!("{what} is not named"))
-            .hint(format!("give it with {flag}, or as `{key}` under {table} in {DEFAULT_FILE}"))
+            .hint(format!("give it {flag}as `{key}` under {table} in {DEFAULT_FILE}"))
     })
 }
 

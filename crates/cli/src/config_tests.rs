@@ -42,6 +42,29 @@ fn mistakes_are_named() {
 }
 
 #[test]
+fn azure_is_used_as_configured() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = "[source]\nserver = \"shop\"\ndatabase = \"shop\"\n";
+    let refused = |text: &str| Config::load(&global(folder.path(), &format!("{base}{text}"))).err().unwrap();
+    assert!(refused("login = \"entra\"\n").remedy().unwrap().contains("`user` under [source]"));
+    assert!(refused("credential = \"certificate\"\n").message().contains("service-principal"));
+    assert!(refused("[cloud]\nazure = \"germany\"\n").message().contains("us-government"));
+
+    let environment = |name: &str| matches!(name, "NEON_API_KEY" | "AZURE_ACCESS_TOKEN").then(|| "secret".to_owned());
+    let events = crate::render::events(crate::args::Output::Json);
+    let text =
+        format!("{base}credential = \"azure-cli\"\nopen_firewall = true\nlogin = \"entra\"\nuser = \"ops\"\n[cloud]\nazure = \"china\"\n");
+    let mut global = global(folder.path(), &text);
+    global.overrides.azure_credential = Some(CredentialKind::Token);
+    let config = Config::load(&global).unwrap();
+    assert!(config.open_firewall);
+    // A flag wins over the file; with a token no password is asked for.
+    let (clouds, access) = config.connect(&environment, &events).unwrap();
+    assert_eq!(clouds.source.identity(), "the access token in AZURE_ACCESS_TOKEN");
+    assert!(matches!(access.login, Login::Token(_)));
+}
+
+#[test]
 fn the_target_is_new_or_existing_and_flags_decide() {
     let folder = tempfile::tempdir().unwrap();
     let base = "[source]\nserver = \"a\"\ndatabase = \"Shop\"\n[target]\n";

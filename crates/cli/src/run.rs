@@ -1,18 +1,33 @@
 //! A run: its folder, its plan, its engine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use azure2neon_core::context::{Access, Clouds, Context};
+use azure2neon_core::access::Access;
+use azure2neon_core::context::{Clouds, Context};
+use azure2neon_core::door::{self, Door};
 use azure2neon_core::engine::{Engine, unless_stopped};
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::journal::{RunFolder, read_plan};
 use azure2neon_core::plan::{PLAN_VERSION, Plan};
 use azure2neon_core::settings::Home;
 use azure2neon_core::{Error, ErrorKind, Result, planner, survey};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::secrets::Environment;
+
+/// What is known of a run before it has a plan.
+#[derive(Serialize, Deserialize)]
+struct Beginning {
+    /// Its id, which is in the name of the operator's firewall rule.
+    run: String,
+    /// The server as it was named.
+    server: String,
+}
+
+/// The file of that in the run's folder.
+const BEGINNING: &str = "beginning.json";
 
 /// What is needed to take up a run or to begin one.
 pub struct Opening<'a> {
@@ -33,44 +48,122 @@ impl Opening<'_> {
             return self.resume().await;
         }
         let (clouds, access) = self.config.connect(self.environment, &self.events)?;
-        let plan = unless_stopped(self.stop.clone(), new_plan(self.config, &clouds, &access)).await?;
-        accept(&plan).await?;
         let folder = RunFolder::open(&self.config.run_folder)?;
         if folder.plan()?.is_some() {
             return Err(Error::new(ErrorKind::RunFolder, "another process began a run in this folder just now"));
         }
-        folder.keep_plan(&plan)?;
+        let run = self.beginning(&folder)?;
+        let door = Door { cloud: &*clouds.source, folder: &folder, events: &self.events, run: &run };
+        let planned = async {
+            if self.config.open_firewall {
+                self.enter(&door, &access).await?;
+            }
+            new_plan(self.config, &clouds, &access, &run).await
+        };
+        let begun = async {
+            let plan = unless_stopped(self.stop.clone(), planned).await?;
+            accept(&plan).await?;
+            folder.keep_plan(&plan)?;
+            Ok(plan)
+        };
+        let plan = match begun.await {
+            Ok(plan) => plan,
+            Err(refused) => {
+                // There is no run, so nothing of it may stay.
+                if let Err(error) = door.close().await {
+                    self.events.notice(format!("{error}: `azure2neon abort` tries again"));
+                }
+                return Err(refused);
+            }
+        };
         Ok(self.engine(plan, clouds, access, folder, false))
+    }
+
+    /// The id of the run that this folder is for: the one that an earlier process had come no further than to begin, or a new one.
+    fn beginning(&self, folder: &RunFolder) -> Result<String> {
+        if let Some(Beginning { run, server }) = folder.kept(BEGINNING)? {
+            if server == self.config.server {
+                return Ok(run);
+            }
+            if door::is_open(folder.path())? {
+                return Err(Error::new(
+                    ErrorKind::RunFolder,
+                    format!("a run for the server {server} was begun in {}", show(folder.path())),
+                )
+                .hint(format!("take it back with `azure2neon abort --server {server}`, or name another folder with --run-dir")));
+            }
+        }
+        let run = run_id();
+        folder.keep(BEGINNING, &Beginning { run: run.clone(), server: self.config.server.clone() })?;
+        Ok(run)
+    }
+
+    /// Opens the door if the source turns this machine away.
+    async fn enter(&self, door: &Door<'_>, access: &Access) -> Result<()> {
+        let settings = &self.config.settings;
+        let server = door.cloud.describe().await?;
+        let user = settings.source_user.as_deref().unwrap_or(&server.admin_login);
+        let endpoint = access.source_endpoint(settings, &server.host, user, "azure2neon_plan").await?;
+        door.enter(&server, &endpoint).await
+    }
+
+    /// Takes back what a process did that ended before it had a plan. None if there is nothing of the kind, else the
+    /// folder of the journal.
+    pub async fn take_back_beginning(&self) -> Result<Option<PathBuf>> {
+        let path = &self.config.run_folder;
+        if read_plan(path)?.is_some() || !door::is_open(path)? {
+            return Ok(None);
+        }
+        let folder = RunFolder::open(path)?;
+        let (clouds, _) = self.config.connect(self.environment, &self.events)?;
+        let run = self.beginning(&folder)?;
+        Door { cloud: &*clouds.source, folder: &folder, events: &self.events, run: &run }.close().await?;
+        folder.archive(&format!("aborted-{run}")).map(Some)
     }
 
     /// The run in the folder.
     pub async fn resume(self) -> Result<Engine> {
         let Some(plan) = read_plan(&self.config.run_folder)? else {
-            return Err(Error::new(ErrorKind::RunFolder, format!("there is no run in {}", self.config.run_folder.display()))
-                .hint("`azure2neon migrate` begins one; --run-dir names another folder"));
+            return Err(no_run(self.config));
         };
         refuse_another(&plan, self.config)?;
         let folder = RunFolder::open(&self.config.run_folder)?;
         let (clouds, access) = self.config.connect(self.environment, &self.events)?;
-        Ok(self.engine(plan, clouds, access, folder, true))
+        let (stop, may_enter) = (self.stop.clone(), self.config.open_firewall);
+        let engine = self.engine(plan, clouds, access, folder, true);
+        if may_enter {
+            let cx = engine.context();
+            unless_stopped(stop, async { cx.door().enter(&cx.plan.source.server, &cx.source_endpoint().await?).await }).await?;
+        }
+        Ok(engine)
     }
 
     fn engine(self, plan: Plan, clouds: Clouds, access: Access, folder: RunFolder, resumed: bool) -> Engine {
         crate::log::start(folder.path(), (self.environment)("AZURE2NEON_LOG").as_deref());
-        self.events.say(Event::Run { run: plan.run.clone(), folder: folder.path().display().to_string(), resumed });
+        self.events.say(Event::Run { run: plan.run.clone(), folder: show(folder.path()), resumed, identity: clouds.source.identity() });
         let cx = Context::new(plan, self.config.settings.clone(), clouds, access, folder, self.events);
         Engine::new(cx, self.stop)
     }
 }
 
+/// The error for a folder that holds no run.
+pub fn no_run(config: &Config) -> Error {
+    let error = Error::new(ErrorKind::RunFolder, format!("there is no run in {}", show(&config.run_folder)));
+    error.hint(if matches!(door::is_open(&config.run_folder), Ok(true)) {
+        "a process ended before it had a plan: `azure2neon migrate` goes on, `azure2neon abort` removes its firewall rule"
+    } else {
+        "`azure2neon migrate` begins one; --run-dir names another folder"
+    })
+}
+
 /// Looks at everything and plans; changes nothing.
-pub async fn new_plan(config: &Config, clouds: &Clouds, access: &Access) -> Result<Plan> {
+pub async fn new_plan(config: &Config, clouds: &Clouds, access: &Access, run: &str) -> Result<Plan> {
     let survey = survey::survey(&config.settings, clouds, access).await?;
-    planner::plan(&survey, &config.settings, &run_id())
+    planner::plan(&survey, &config.settings, run)
 }
 
 /// Six letters and digits; they become part of names on both servers.
-fn run_id() -> String {
+pub fn run_id() -> String {
     std::iter::repeat_with(|| fastrand::char('a'..='z')).take(6).collect()
 }
 

@@ -70,7 +70,7 @@ impl Summary {
             bytes: cx.plan.source.bytes,
             comparison: cx.done("final-compare")?.unwrap_or_default(),
             pause_milliseconds: pause(cx)?,
-            looks: residue::look(cx).await?,
+            looks: residue::look_and_leave(cx).await?,
         })
     }
 

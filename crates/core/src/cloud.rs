@@ -9,7 +9,7 @@ pub use crate::compute::{ComputeRange, TargetSettings};
 use crate::error::Result;
 
 /// A source server, as its cloud describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceServer {
     /// The resource's name.
     pub name: String,
@@ -31,6 +31,43 @@ pub struct SourceServer {
     pub unreachable_because: Option<String>,
     /// Why this server can't be a source at all (a replica, an elastic cluster).
     pub unsupported_because: Option<String>,
+    /// The resource group.
+    pub resource_group: String,
+    /// Whether roles can log in with a password.
+    pub password_login: bool,
+    /// Whether principals of the cloud's directory can log in with an access token.
+    pub token_login: bool,
+    /// Whether a standby takes over when the server fails.
+    pub high_availability: bool,
+    /// Its disk, where the cloud says.
+    pub storage: Option<Storage>,
+    /// Whether its CPU is throttled when a credit is used up.
+    pub burstable: bool,
+}
+
+impl SourceServer {
+    /// The Azure CLI's command that updates the server.
+    pub fn az_update(&self, what: &str) -> String {
+        format!("az postgres flexible-server update --resource-group {} --name {} {what}", self.resource_group, self.name)
+    }
+
+    /// The Azure CLI's command that lets an address in, by a rule that replaces no other.
+    pub fn az_allow(&self, address: std::net::Ipv4Addr) -> String {
+        let rule = format!("operator-{}", address.to_string().replace('.', "-"));
+        format!(
+            "az postgres flexible-server firewall-rule create --resource-group {} --server-name {} --name {rule} --start-ip-address {address}",
+            self.resource_group, self.name
+        )
+    }
+}
+
+/// A server's disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Storage {
+    /// Size in bytes.
+    pub bytes: i64,
+    /// Whether the cloud makes it larger before it is full.
+    pub grows: bool,
 }
 
 /// A server parameter.
@@ -69,6 +106,10 @@ pub struct InboundRule {
 pub trait SourceCloud: Send + Sync {
     /// Which credential is used, in words for the operator ("service principal 1234…"). Never a secret.
     fn identity(&self) -> String;
+
+    /// An access token that the server's database takes as the password of a login that stands for `identity`, good for five
+    /// minutes at least. It is asked for only when the one before is about to end.
+    async fn database_token(&self) -> Result<SecretString>;
 
     /// Finds the server. `NotFound` if there is none of that name, `Configuration` if there are several.
     async fn describe(&self) -> Result<SourceServer>;

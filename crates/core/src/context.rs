@@ -7,8 +7,10 @@ use azure2neon_postgres::{Endpoint, Session};
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::access::Access;
 use crate::clock;
 use crate::cloud::{SourceCloud, TargetCloud, TargetConnection, TargetProject};
+use crate::door::Door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
 use crate::journal::{RunFolder, State};
@@ -22,15 +24,6 @@ pub struct Clouds {
     pub source: Arc<dyn SourceCloud>,
     /// The target's.
     pub target: Arc<dyn TargetCloud>,
-}
-
-/// How the operator's own connections are made.
-#[derive(Clone)]
-pub struct Access {
-    /// Password of the source's login.
-    pub source_password: SecretString,
-    /// TLS for all PostgreSQL connections; verifies chain and host name.
-    pub tls: Arc<rustls::ClientConfig>,
 }
 
 /// What a step works with.
@@ -67,13 +60,19 @@ impl Context {
     }
 
     /// The source's database, as the operator reaches it.
-    pub fn source_endpoint(&self) -> Endpoint {
-        source_endpoint(&self.settings, &self.access, &self.plan.source.server.host, &self.plan.source.user, &self.names().mark)
+    pub async fn source_endpoint(&self) -> Result<Endpoint> {
+        let source = &self.plan.source;
+        self.access.source_endpoint(&self.settings, &source.server.host, &source.user, &self.names().mark).await
     }
 
     /// A session in the source's database.
     pub async fn source(&self) -> Result<Session> {
-        Ok(self.source_endpoint().connect().await?)
+        self.access.connect(&self.plan.source.server, &self.source_endpoint().await?).await
+    }
+
+    /// The operator's own way through the source's firewall.
+    pub fn door(&self) -> Door<'_> {
+        Door { cloud: &*self.clouds.source, folder: &self.folder, events: &self.events, run: &self.plan.run }
     }
 
     /// The project that this run made or uses.
@@ -125,7 +124,7 @@ impl Context {
                 known.insert(password).clone()
             }
         };
-        Ok(self.source_endpoint().as_user(&self.names().mark, password))
+        Ok(self.source_endpoint().await?.as_user(&self.names().mark, password))
     }
 
     /// Remembers, for the life of this process, the password that a step gave the replication role.
@@ -143,21 +142,7 @@ impl Context {
 
     /// A wait of a step that says what it waits for, since when, and until when.
     pub fn wait(&self, step: &'static str, reason: impl Into<String>, deadline: Option<Duration>) -> Wait<'_> {
-        Wait { events: &self.events, step, reason: reason.into(), deadline, since: clock::stopwatch(), said: None }
-    }
-}
-
-/// The source's database for these settings.
-pub fn source_endpoint(settings: &Settings, access: &Access, host: &str, user: &str, application_name: &str) -> Endpoint {
-    Endpoint {
-        host: host.to_owned(),
-        address: settings.network.address_of(host),
-        port: 5432,
-        database: settings.source_database.clone(),
-        user: user.to_owned(),
-        password: access.source_password.clone(),
-        tls: Arc::clone(&access.tls),
-        application_name: application_name.to_owned(),
+        Wait::new(&self.events, step, reason, deadline)
     }
 }
 
@@ -185,7 +170,12 @@ pub struct Wait<'a> {
     said: Option<Instant>,
 }
 
-impl Wait<'_> {
+impl<'a> Wait<'a> {
+    /// A wait of this step, or of what else the journal knows by this name.
+    pub fn new(events: &'a Events, step: &'static str, reason: impl Into<String>, deadline: Option<Duration>) -> Self {
+        Self { events, step, reason: reason.into(), deadline, since: clock::stopwatch(), said: None }
+    }
+
     /// Pauses for `interval`, or fails when the deadline has passed. Says once a second what is waited for.
     pub async fn pause(&mut self, interval: Duration) -> Result<()> {
         let age = self.since.elapsed();

@@ -99,6 +99,7 @@ impl Engine {
         for step in touched.into_iter().rev() {
             self.undo(step).await?;
         }
+        self.unless_stopped(self.cx.door().close()).await?;
         self.cx.folder.record(RUN, What::Undone)
     }
 

@@ -18,6 +18,8 @@ pub enum Event {
         folder: String,
         /// Whether an earlier process began it.
         resumed: bool,
+        /// As whom the source's cloud is used.
+        identity: String,
     },
     /// A finding of the plan.
     Finding(Finding),

@@ -3,11 +3,13 @@
 //! A plan is a list of steps. The engine observes, applies and journals each one. Renderers read events. Nothing here
 //! speaks HTTP, knows a terminal or reads the environment.
 
+pub mod access;
 pub mod clock;
 pub mod cloud;
 pub mod comparison;
 pub mod compute;
 pub mod context;
+pub mod door;
 pub mod engine;
 mod error;
 pub mod event;
@@ -17,6 +19,7 @@ pub mod patience;
 pub mod plan;
 pub mod planner;
 pub mod residue;
+mod server_checks;
 pub mod settings;
 pub mod steps;
 pub mod survey;

@@ -33,6 +33,8 @@ pub struct PlannedSource {
     pub server: SourceServer,
     /// The database.
     pub database: String,
+    /// As whom its cloud is used.
+    pub identity: String,
     /// The login that prepares it.
     pub user: String,
     /// Tables with data, without the barrier.

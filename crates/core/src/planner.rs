@@ -8,12 +8,11 @@ use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 use crate::cloud::InboundRule;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Finding, MARK_PREFIX, PLAN_VERSION, Plan, PlannedSource, RULE_PREFIX, Severity, Stage, Step};
+use crate::server_checks;
 use crate::settings::Settings;
 use crate::steps::{self, Action, IdentityChange, ParameterChange, Reverse};
 use crate::survey::Survey;
 
-/// The oldest source that this version handles.
-const OLDEST_SOURCE: u32 = 14;
 
 /// Our slot, two for tables that are being synchronized, one to spare.
 const SLOTS_NEEDED: i64 = 4;
@@ -79,19 +78,26 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     finish.push(target::restore(survey, settings));
     steps.extend(finish.into_iter().map(|action| Step { stage: Stage::Finish, action }));
 
+    let bytes = stored.iter().map(|table| table.bytes).sum();
     Ok(Plan {
         version: PLAN_VERSION,
         run: run.to_owned(),
         source: PlannedSource {
             server: survey.server.clone(),
             database: settings.source_database.clone(),
+            identity: survey.identity.clone(),
             user: survey.user.clone(),
             tables: stored.len(),
-            bytes: stored.iter().map(|table| table.bytes).sum(),
+            bytes,
             sequences: survey.inventory.sequences.len(),
         },
         target,
-        findings: [target::findings(survey, settings), findings(&survey.inventory, &identities)].concat(),
+        findings: [
+            server_checks::findings(&survey.server, bytes),
+            target::findings(survey, settings),
+            findings(&survey.inventory, &identities),
+        ]
+        .concat(),
         steps,
     })
 }
@@ -117,32 +123,8 @@ fn finish(steps: &[Step]) -> Vec<Action> {
 }
 
 fn refuse_impossible(survey: &Survey) -> Result<()> {
-    let server = &survey.server;
+    server_checks::refuse_impossible(&survey.server)?;
     let blocked = |why: String, hint: &str| Err(Error::new(ErrorKind::Blocked, why).hint(hint.to_owned()));
-    if let Some(why) = &server.unsupported_because {
-        return blocked(
-            format!("server {} can't be a source: {why}", server.name),
-            "name the primary, unclustered server that takes the writes",
-        );
-    }
-    if let Some(why) = &server.unreachable_because {
-        return blocked(
-            format!("Neon can't reach server {}: {why}", server.name),
-            "Neon has no private way into an Azure network: give the server public access for the migration",
-        );
-    }
-    if !server.ready {
-        return blocked(
-            format!("server {} is {}, not ready", server.name, server.state),
-            "start it or wait until it is ready, then run the same command again",
-        );
-    }
-    if server.major < OLDEST_SOURCE {
-        return blocked(
-            format!("server {} runs PostgreSQL {}; {OLDEST_SOURCE} is the oldest that can be migrated", server.name, server.major),
-            "upgrade it first",
-        );
-    }
     target::refuse_taken(survey)?;
     if survey.inventory.encoding != "UTF8" {
         return blocked(

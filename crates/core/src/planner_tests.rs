@@ -78,9 +78,10 @@ fn survey(tables: Vec<Table>) -> Survey {
             admin_login: "admin".into(),
             state: "Ready".into(),
             ready: true,
-            unreachable_because: None,
-            unsupported_because: None,
+            password_login: true,
+            ..SourceServer::default()
         },
+        identity: "service principal 1".into(),
         user: "admin".into(),
         parameters: vec![parameter("wal_level", "replica"), parameter("max_replication_slots", "10"), parameter("max_wal_senders", "10")],
         slots: 0,

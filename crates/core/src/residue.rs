@@ -44,15 +44,9 @@ const TARGET: [(&str, &str); 3] = [
     ("roles", "select rolname::text from pg_catalog.pg_roles where pg_catalog.starts_with(rolname::text, $1)"),
 ];
 
-/// Looks everywhere a run leaves something.
-pub async fn look(cx: &Context) -> Result<Vec<Look>> {
+/// Looks everywhere a run leaves something, and closes the operator's door behind it: nothing needs the source any more.
+pub async fn look_and_leave(cx: &Context) -> Result<Vec<Look>> {
     let mut looks = Vec::new();
-    let rules = cx.clouds.source.inbound_rules().await?;
-    looks.push(Look {
-        place: "Azure: firewall rules".into(),
-        found: rules.into_iter().map(|rule| rule.name).filter(|name| name.starts_with(RULE_PREFIX)).collect(),
-        kept_because: None,
-    });
     look_in(&mut looks, "source", &cx.source().await?, &SOURCE).await?;
     look_in(&mut looks, "target", &cx.target().await?, &TARGET).await?;
     for (place, step, kept) in [
@@ -71,6 +65,13 @@ pub async fn look(cx: &Context) -> Result<Vec<Look>> {
         let kept_because = kept.filter(|_| found.is_some() && !cx.settings.reopen_source).map(str::to_owned);
         looks.push(Look { place: place.into(), found: found.into_iter().collect(), kept_because });
     }
+    cx.door().close().await?;
+    let rules = cx.clouds.source.inbound_rules().await?;
+    looks.push(Look {
+        place: "Azure: firewall rules".into(),
+        found: rules.into_iter().map(|rule| rule.name).filter(|name| name.starts_with(RULE_PREFIX)).collect(),
+        kept_because: None,
+    });
     Ok(looks)
 }
 

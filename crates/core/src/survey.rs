@@ -1,11 +1,13 @@
 //! Looks at both clouds and the source, and changes nothing.
 
 use azure2neon_postgres::fence::{self, FenceBefore};
-use azure2neon_postgres::{Endpoint, Inventory, inventory};
+use azure2neon_postgres::{Inventory, inventory};
 
+use crate::access::{Access, Login};
 use crate::cloud::{EgressAddresses, LostPassword, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
-use crate::context::{Access, Clouds, source_endpoint, target_endpoint};
+use crate::context::{Clouds, target_endpoint};
 use crate::error::{Error, ErrorKind, Result};
+use crate::server_checks;
 use crate::settings::{Home, Settings};
 
 /// What the planner decides on.
@@ -13,6 +15,8 @@ use crate::settings::{Home, Settings};
 pub struct Survey {
     /// The source server.
     pub server: SourceServer,
+    /// As whom its cloud is used.
+    pub identity: String,
     /// The login used on it.
     pub user: String,
     /// The parameters that matter.
@@ -58,6 +62,10 @@ pub(crate) const PARAMETERS: [&str; 3] = ["wal_level", "max_replication_slots", 
 /// Looks at everything that the plan depends on.
 pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Result<Survey> {
     let server = clouds.source.describe().await?;
+    server_checks::refuse_impossible(&server)?;
+    if matches!(access.login, Login::Token(_)) {
+        server_checks::refuse_tokens(&server)?;
+    }
     clouds.target.identity().await?;
     let databases = clouds.source.databases().await?;
     if !databases.contains(&settings.source_database) {
@@ -83,8 +91,8 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
     let user = settings.source_user.clone().unwrap_or_else(|| server.admin_login.clone());
     let parameters = clouds.source.parameters(&PARAMETERS).await?;
 
-    let endpoint = source_endpoint(settings, access, &server.host, &user, "azure2neon_plan");
-    let source = connect(&endpoint).await?;
+    let endpoint = access.source_endpoint(settings, &server.host, &user, "azure2neon_plan").await?;
+    let source = access.connect(&server, &endpoint).await?;
     let used = source
         .query_one(
             "select (select pg_catalog.count(*) from pg_catalog.pg_replication_slots), \
@@ -97,6 +105,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         fence: fence::fence_state(&source, &settings.source_database).await?,
         slots: used.get(0),
         senders: used.get(1),
+        identity: clouds.source.identity(),
         server,
         user,
         parameters,
@@ -131,20 +140,5 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
         project,
         databases,
         objects,
-    })
-}
-
-async fn connect(endpoint: &Endpoint) -> Result<azure2neon_postgres::Session> {
-    endpoint.connect().await.map_err(|error| {
-        let error = Error::from(error);
-        match error.kind() {
-            ErrorKind::Credentials => {
-                error.hint("the password of the source's login is read from AZURE2NEON_SOURCE_PASSWORD or `password_file` under [source]")
-            }
-            ErrorKind::Unreachable => error.hint(
-                "see that the server runs and that its firewall lets this machine in: az postgres flexible-server firewall-rule create",
-            ),
-            _ => error,
-        }
     })
 }

@@ -83,6 +83,9 @@ impl LocalCloud {
             &options.database,
         )
         .await?;
+        if let Some(role) = &options.entra_administrator {
+            arm::create_entra_administrator(&server, options.source_major, role, &options.administrator).await?;
+        }
         if let Some(file) = &options.load {
             let load = arm::Load {
                 programs: client_programs,
@@ -97,9 +100,11 @@ impl LocalCloud {
         let configurations = Configurations::default();
         configurations.refresh(&server).await?;
 
-        let firewall = Arc::new(Firewall::default());
-        // What a cloud engineer has opened long ago, to get in at all. Connections on this machine come from 127.0.0.1.
-        firewall.put(Rule { name: "operator".to_owned(), start: Ipv4Addr::LOCALHOST, end: Ipv4Addr::LOCALHOST });
+        let firewall = Arc::new(Firewall::new(options.rule_propagation));
+        if options.operator_rule {
+            // What a cloud engineer has opened long ago, to get in at all. Connections on this machine come from 127.0.0.1.
+            firewall.put(Rule { name: "operator".to_owned(), start: Ipv4Addr::LOCALHOST, end: Ipv4Addr::LOCALHOST });
+        }
 
         let (tasks, faults) = (Arc::new(Tasks::default()), Arc::new(Faults::default()));
         let (operator, nat, proxy) = (Link::default(), Link::default(), Link::default());
@@ -124,6 +129,8 @@ impl LocalCloud {
             administrator: options.administrator.clone(),
             major: options.source_major,
             private: options.private_network,
+            entra_administrator: options.entra_administrator.clone(),
+            password_login: options.password_login,
             other_servers: options.other_servers.clone(),
             page_size: options.page_size,
             server,
@@ -268,6 +275,16 @@ impl LocalCloud {
     /// The ARM tokens that were given out, for tests that look whether one shows where it must not.
     pub fn issued_arm_tokens(&self) -> Vec<String> {
         self.azure.identity.issued()
+    }
+
+    /// The tokens that were given out for logins to the Azure server's databases.
+    pub fn issued_database_tokens(&self) -> Vec<String> {
+        self.azure.identity.issued_for_database()
+    }
+
+    /// Makes every token for the Azure server's databases invalid, as time does.
+    pub async fn expire_database_tokens(&self) -> Result<(), Error> {
+        self.azure.expire_database_login().await
     }
 
     /// Makes every ARM token invalid that was given out, as time does.

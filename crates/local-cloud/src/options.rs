@@ -39,6 +39,14 @@ pub struct Options {
     pub page_size: Option<usize>,
     /// Whether the Azure server sits in a virtual network, where firewall rules are accepted and have no effect.
     pub private_network: bool,
+    /// Whether the Azure server's firewall lets the operator in from the start.
+    pub operator_rule: bool,
+    /// How long after its operation a firewall rule takes effect.
+    pub rule_propagation: Duration,
+    /// Role of the Azure server that stands for the application of `secrets.env`, which logs in with an access token of Entra ID.
+    pub entra_administrator: Option<String>,
+    /// Whether ARM says that roles of the Azure server may log in with passwords; they can either way.
+    pub password_login: bool,
     /// Whether the Neon key belongs to the organization instead of a person.
     pub organization_key: bool,
     /// The Neon project, by its name, that the key is for and no other; none is a key for all.
@@ -67,6 +75,10 @@ impl Default for Options {
             other_servers: Vec::new(),
             page_size: None,
             private_network: false,
+            operator_rule: true,
+            rule_propagation: Duration::ZERO,
+            entra_administrator: None,
+            password_login: true,
             organization_key: false,
             key_project: None,
             plan: Plan::default(),

@@ -1,6 +1,7 @@
 //! The crate's one error: what was tried, what the server said, and which kind of trouble it is.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -10,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Kinds of trouble that call for different remedies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The server did not answer: refused, unresolvable, cut, or not up in time.
+    /// The server did not answer: refused, unresolvable, cut, or not up in time; or its firewall does not let this machine in.
     Unreachable,
     /// The server refused the user name or password (28P01, 28000).
     Credentials,
@@ -29,6 +30,9 @@ pub enum ErrorKind {
     /// Anything else.
     Other,
 }
+
+/// How a server begins that lets an address in by no line of its pg_hba.conf.
+const TURNED_AWAY: &str = "no pg_hba.conf entry";
 
 /// What failed, in words, with the server's message; never a password or a connection string.
 pub struct Error {
@@ -57,6 +61,13 @@ impl Error {
     /// The reason alone, without what was tried.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// This machine's address as the server saw it, where its firewall does not let that in. Azure says so in the words of
+    /// PostgreSQL's pg_hba.conf.
+    pub fn refused_address(&self) -> Option<Ipv4Addr> {
+        let host = self.message.strip_prefix(TURNED_AWAY)?.strip_prefix(" for host \"")?;
+        host.split_once('"')?.0.parse().ok()
     }
 
     /// The same error, with `what` as what was tried.
@@ -113,12 +124,10 @@ impl std::error::Error for Error {}
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         if let Some(db) = error.as_db_error() {
-            return Self {
-                kind: kind_of(db.code()),
-                what: String::new(),
-                message: server_words(db),
-                sqlstate: Some(db.code().code().to_owned()),
-            };
+            let (code, message) = (db.code(), server_words(db));
+            let answer = Self { kind: kind_of(code), what: String::new(), message, sqlstate: Some(code.code().to_owned()) };
+            // No password opens a firewall.
+            return if answer.message.starts_with(TURNED_AWAY) { answer.of_kind(ErrorKind::Unreachable) } else { answer };
         }
         let mut message = error.to_string();
         let mut cause = std::error::Error::source(&error);
@@ -199,5 +208,19 @@ fn kind_of_io(error: &std::io::Error) -> ErrorKind {
         std::io::ErrorKind::TimedOut => ErrorKind::Timeout,
         std::io::ErrorKind::InvalidData | std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => ErrorKind::Other,
         _ => ErrorKind::Unreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_is_turned_away_is_read_from_the_servers_words() {
+        let address = |message: &str| Error::new(ErrorKind::Unreachable, "", message).refused_address().map(|address| address.to_string());
+        let words = r#"no pg_hba.conf entry for host "203.0.113.7", user "admin", database "shop", SSL encryption"#;
+        assert_eq!(address(words).as_deref(), Some("203.0.113.7"));
+        assert_eq!(address(&words.replace("203.0.113.7", "2001:db8::7")), None);
+        assert_eq!(address("password authentication failed"), None);
     }
 }

@@ -10,27 +10,34 @@ use azure_mgmt_postgresql::Client;
 use azure_mgmt_postgresql::models::{ConfigurationForUpdate, ConfigurationProperties, FirewallRule, FirewallRuleProperties};
 use azure2neon_core::cloud::{InboundRule, Parameter, SourceCloud, SourceServer};
 use azure2neon_core::{Error, ErrorKind, Result};
+use futures::future::BoxFuture;
+use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 
 use crate::credential::{Credential, CredentialSource};
-use crate::fault::Call;
+use crate::environment::Environment;
+use crate::fault::{Call, Fault};
 use crate::locate::{ResourceId, Wanted};
 use crate::names;
 use crate::pace::Pace;
-use crate::servers::{Arm, collect};
+use crate::servers::{Arm, Attempt, collect};
+use crate::token::Tokens;
 use crate::transport::{Answer, Placeholder, Transport};
 use azure2neon_core::patience::Waits;
 
 const PARAMETERS_READ: &str = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/read";
-const PUBLIC_SCOPE: &str = "https://management.azure.com/.default";
 
 /// Which server, as whom, and how to get there.
 pub struct Settings {
-    /// ARM's address, `https://management.azure.com` in the public cloud. It has no path.
-    pub endpoint: Url,
-    /// The scope of the token; by default that of the endpoint's cloud.
+    /// Which of Azure's clouds.
+    pub environment: Environment,
+    /// ARM's address, if it is not the cloud's. It has no path.
+    pub endpoint: Option<Url>,
+    /// The scope of ARM's token, if it is not the cloud's.
     pub scope: Option<String>,
+    /// Entra ID's address, with or without `https://`, if it is not the cloud's.
+    pub authority: Option<String>,
     /// Id of the subscription; all that the credential sees are searched by default.
     pub subscription: Option<String>,
     /// The resource group; any by default.
@@ -47,9 +54,19 @@ pub struct Settings {
     pub waits: Waits,
 }
 
+/// What tests put in the place of the world.
+pub(crate) struct World {
+    pub(crate) pace: Pace,
+    pub(crate) http: reqwest::Client,
+    /// Runs the Azure CLI.
+    pub(crate) executor: Arc<dyn azure_identity::Executor>,
+}
+
 /// A flexible server on Azure.
 pub struct AzureCloud {
     pub(crate) arm: Arm,
+    tokens: Arc<Tokens>,
+    database_scope: &'static str,
     wanted: Wanted,
     found: OnceCell<ResourceId>,
     /// Azure does one change a server at a time.
@@ -59,23 +76,38 @@ pub struct AzureCloud {
 impl AzureCloud {
     /// Checks the settings; nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self> {
+        let http = http_client(settings.tls.clone(), settings.answer_timeout)
+            .build()
+            .map_err(|error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error))?;
         let pace = Pace { waits: settings.waits.clone(), ..Pace::default() };
-        Self::with_pace(settings, pace)
+        Self::in_world(settings, World { pace, http, executor: azure_identity::new_executor() })
     }
 
-    pub(crate) fn with_pace(settings: Settings, pace: Pace) -> Result<Self> {
-        let Settings { endpoint, scope, subscription, resource_group, server, credential, tls, answer_timeout, .. } = settings;
+    pub(crate) fn in_world(settings: Settings, world: World) -> Result<Self> {
+        let Settings { environment, endpoint, scope, authority, subscription, resource_group, server, credential, .. } = settings;
+        let World { pace, http, executor } = world;
+        let addresses = environment.addresses();
+        let endpoint = match endpoint {
+            Some(endpoint) => endpoint,
+            None => Url::parse(addresses.arm).map_err(|error| Error::new(ErrorKind::Internal, addresses.arm).because(error))?,
+        };
         if !matches!(endpoint.scheme(), "https" | "http") || !matches!(endpoint.path(), "" | "/") || !endpoint.has_host() {
             let text = format!("`{endpoint}` can't be ARM's address: it must be http(s)://host without a path");
             return Err(Error::new(ErrorKind::Configuration, text));
         }
+        environment.check_host(&server)?;
         let wanted = Wanted::new(subscription.clone(), resource_group, &server)?;
-        let internal = |error: reqwest::Error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error);
-        let http = http_client(tls, answer_timeout).map_err(internal)?;
-        let scope = scope.unwrap_or_else(|| default_scope(&endpoint));
-        let identity = credential.describe();
-        let source = CredentialSource::new(credential, http.clone(), subscription);
-        let transport = Arc::new(Transport::new(http, &endpoint, scope, source));
+        let scope = scope.unwrap_or_else(|| addresses.arm_scope.to_owned());
+        let authority = authority.unwrap_or_else(|| addresses.authority.to_owned());
+        let tokens = Arc::new(Tokens::new(CredentialSource {
+            credential: credential.clone(),
+            authority: if authority.contains("://") { authority } else { format!("https://{authority}") },
+            http: Arc::new(http.clone()),
+            executor,
+            subscription,
+            arm_scope: scope.clone(),
+        }));
+        let transport = Arc::new(Transport::new(http, &endpoint, scope, tokens.clone()));
         let client = Client::builder(Arc::new(Placeholder))
             .endpoint(endpoint.clone())
             .scopes(&["unused"])
@@ -83,8 +115,9 @@ impl AzureCloud {
             .transport(legacy::TransportOptions::new(transport.clone()))
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, "the ARM client can't be set up").because(error))?;
-        let arm = Arm { client, transport, endpoint, identity, pace };
-        Ok(Self { arm, wanted, found: OnceCell::new(), turn: Mutex::new(()) })
+        let arm = Arm { client, transport, endpoint, credential, pace };
+        let database_scope = addresses.database_scope;
+        Ok(Self { arm, tokens, database_scope, wanted, found: OnceCell::new(), turn: Mutex::new(()) })
     }
 
     /// Where the server is; searched for once.
@@ -148,35 +181,33 @@ impl AzureCloud {
     }
 }
 
-fn http_client(tls: rustls::ClientConfig, answer_timeout: Duration) -> reqwest::Result<reqwest::Client> {
+/// The client that carries everything to ARM and to Entra ID.
+pub(crate) fn http_client(tls: rustls::ClientConfig, answer_timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(20))
         .timeout(answer_timeout)
         .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
-        .build()
-}
-
-/// The scope of the endpoint's own cloud; a stand-in for ARM gets a token of the public one.
-fn default_scope(endpoint: &Url) -> String {
-    match endpoint.host_str() {
-        Some(host) if host.starts_with("management.") => format!("{}/.default", endpoint.origin().ascii_serialization()),
-        _ => PUBLIC_SCOPE.to_owned(),
-    }
 }
 
 #[async_trait]
 impl SourceCloud for AzureCloud {
     fn identity(&self) -> String {
-        self.arm.identity.clone()
+        self.arm.credential.to_string()
+    }
+
+    async fn database_token(&self) -> Result<SecretString> {
+        let call = Call::new("get an access token for the source's database", "");
+        let token = self.tokens.get(self.database_scope, None).await.map_err(|fault| self.arm.error(&call, fault))?;
+        Ok(token.value)
     }
 
     async fn describe(&self) -> Result<SourceServer> {
         let id = self.id().await?;
         let call = Call::new(format!("read the server {}", id.name), "Microsoft.DBforPostgreSQL/flexibleServers/read");
         match self.arm.server(id).await {
-            Ok(server) => Ok(server.describe(id.path(), &id.name)),
+            Ok(server) => Ok(server.describe(id)),
             Err(fault) if fault.is_not_found() => Err(self.wanted.gone(&self.arm, id).await.because(fault)),
             Err(fault) => Err(self.arm.error(&call, fault)),
         }
@@ -211,13 +242,15 @@ impl SourceCloud for AzureCloud {
         let properties =
             ConfigurationProperties { value: Some(value.to_owned()), source: Some("user-override".to_owned()), ..Default::default() };
         let body = ConfigurationForUpdate { properties: Some(properties) };
-        self.arm
-            .write(id, &call, || {
-                let client = self.arm.client.configurations_client();
-                let request = client.update(&id.subscription, &id.group, &id.name, name, body.clone()).send();
-                Box::pin(async move { Answer::from_crate(request.await?.into_raw_response()).await })
-            })
-            .await
+        let attempt = || -> Attempt<Answer> {
+            let client = self.arm.client.configurations_client();
+            let request = client.update(&id.subscription, &id.group, &id.name, name, body.clone()).send();
+            Box::pin(async move { Answer::from_crate(request.await?.into_raw_response()).await })
+        };
+        let is_so = || -> BoxFuture<'_, Result<bool>> {
+            Box::pin(async move { Ok(self.parameters(&[name]).await?.iter().any(|parameter| parameter.value.eq_ignore_ascii_case(value))) })
+        };
+        self.arm.write(id, &call, attempt, is_so).await
     }
 
     async fn restart(&self) -> Result<()> {
@@ -255,13 +288,13 @@ impl SourceCloud for AzureCloud {
             return Err(Error::new(ErrorKind::Blocked, format!("could not {}: {why}", call.what)));
         }
         let body = FirewallRule::new(FirewallRuleProperties::new(rule.start.clone(), rule.end.clone()));
-        self.arm
-            .write(id, &call, || {
-                let client = self.arm.client.firewall_rules_client();
-                let request = client.create_or_update(&id.subscription, &id.group, &id.name, &rule.name, body.clone()).send();
-                Box::pin(async move { Answer::from_crate(request.await?.into_raw_response()).await })
-            })
-            .await
+        let attempt = || -> Attempt<Answer> {
+            let client = self.arm.client.firewall_rules_client();
+            let request = client.create_or_update(&id.subscription, &id.group, &id.name, &rule.name, body.clone()).send();
+            Box::pin(async move { Answer::from_crate(request.await?.into_raw_response()).await })
+        };
+        let is_so = || -> BoxFuture<'_, Result<bool>> { Box::pin(async move { Ok(self.inbound_rules().await?.contains(rule)) }) };
+        self.arm.write(id, &call, attempt, is_so).await
     }
 
     async fn revoke_inbound(&self, name: &str) -> Result<()> {
@@ -272,20 +305,22 @@ impl SourceCloud for AzureCloud {
             "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules/delete",
         );
         let _turn = self.turn.lock().await;
-        self.arm
-            .write(id, &call, || {
-                let client = self.arm.client.firewall_rules_client();
-                let request = client.delete(&id.subscription, &id.group, &id.name, name).send();
-                Box::pin(async move {
-                    match request.await {
-                        Ok(response) => Answer::from_crate(response.into_raw_response()).await,
-                        Err(error) => match crate::fault::Fault::from(error) {
-                            fault if fault.is_not_found() => Ok(Answer::done()),
-                            fault => Err(fault),
-                        },
-                    }
-                })
+        let attempt = || -> Attempt<Answer> {
+            let client = self.arm.client.firewall_rules_client();
+            let request = client.delete(&id.subscription, &id.group, &id.name, name).send();
+            Box::pin(async move {
+                match request.await {
+                    Ok(response) => Answer::from_crate(response.into_raw_response()).await,
+                    Err(error) => match Fault::from(error) {
+                        fault if fault.is_not_found() => Ok(Answer::done()),
+                        fault => Err(fault),
+                    },
+                }
             })
-            .await
+        };
+        let is_so = || -> BoxFuture<'_, Result<bool>> {
+            Box::pin(async move { Ok(self.inbound_rules().await?.iter().all(|rule| !rule.name.eq_ignore_ascii_case(name))) })
+        };
+        self.arm.write(id, &call, attempt, is_so).await
     }
 }

@@ -7,6 +7,8 @@ use azure_core_legacy as legacy;
 use azure2neon_core::{Error, ErrorKind};
 use serde::Deserialize;
 
+use crate::credential::Credential;
+
 /// ARM's error envelope, `{"error":{…}}`, or the bare inner part that operations have.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct ErrorBody {
@@ -59,6 +61,8 @@ pub(crate) enum Fault {
     Canceled,
     /// A long-running operation did not end in time.
     Deadline(Duration),
+    /// Something was accepted, and no operation was named: only the server's state tells whether it is done.
+    Unwatched,
 }
 
 impl Fault {
@@ -127,7 +131,7 @@ impl Fault {
 
     /// It is unknown whether ARM took the request.
     pub(crate) fn is_ambiguous(&self) -> bool {
-        matches!(self, Self::Lost { .. }) || (self.is_server_error() && !self.is_busy())
+        matches!(self, Self::Lost { .. } | Self::Unwatched) || (self.is_server_error() && !self.is_busy())
     }
 
     pub(crate) fn is_not_found(&self) -> bool {
@@ -159,6 +163,7 @@ impl fmt::Display for Fault {
                 text => write!(f, "Azure's operation failed: {text}"),
             },
             Self::Canceled => write!(f, "Azure's operation was cancelled"),
+            Self::Unwatched => write!(f, "Azure accepted it without naming an operation"),
             Self::Deadline(most) => write!(f, "Azure's operation did not end within {} s", most.as_secs()),
         }
     }
@@ -194,8 +199,8 @@ impl Call {
         Self { what: what.into(), action }
     }
 
-    /// The error for the operator. `identity` says who was refused.
-    pub(crate) fn error(&self, fault: Fault, identity: &str) -> Error {
+    /// The error for the operator. `credential` is who was refused.
+    pub(crate) fn error(&self, fault: Fault, credential: &Credential) -> Error {
         let kind = match &fault {
             Fault::Credential(_) => ErrorKind::Credentials,
             Fault::NotSent { .. } | Fault::Lost { .. } => ErrorKind::Unreachable,
@@ -207,22 +212,12 @@ impl Call {
         };
         let error = Error::new(kind, format!("could not {}: {fault}", self.what));
         match kind {
-            ErrorKind::Credentials => error.hint(credential_hint(identity)),
-            ErrorKind::Permission => error
-                .hint(format!("give {identity} a role with {} on the server's resource group (`az role assignment create`)", self.action)),
+            ErrorKind::Credentials => error.hint(credential.remedy()),
+            ErrorKind::Permission => error.hint(format!(
+                "give {credential} a role with {} on the server's resource group (`az role assignment create`)",
+                self.action
+            )),
             _ => error,
         }
-    }
-}
-
-fn credential_hint(identity: &str) -> String {
-    if identity.starts_with("the login of the Azure CLI") {
-        "run `az login` (and `az account set --subscription …` if the server is in another tenant's subscription)".to_owned()
-    } else if identity.starts_with("service principal") {
-        "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; unset them to use `az login` instead".to_owned()
-    } else if identity.starts_with("workload identity") {
-        "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the file that AZURE_FEDERATED_TOKEN_FILE names".to_owned()
-    } else {
-        "give another credential: `az login`, or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET".to_owned()
     }
 }

@@ -1,9 +1,11 @@
 //! ARM's JSON as far as it is read. Every field may be missing or null, and states are text: what Azure adds must not
 //! break a migration. The crate's own server model is not used because it drops `cluster` and needs `location`.
 
-use azure2neon_core::cloud::SourceServer;
+use azure2neon_core::cloud::{SourceServer, Storage};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use crate::locate::ResourceId;
 
 /// Takes null for the default.
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
@@ -34,7 +36,15 @@ pub(crate) struct Server {
     pub(crate) name: Option<String>,
     location: Option<String>,
     #[serde(deserialize_with = "or_default")]
+    sku: Sku,
+    #[serde(deserialize_with = "or_default")]
     properties: Properties,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Sku {
+    tier: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -50,7 +60,43 @@ struct Properties {
     replica: Replica,
     #[serde(deserialize_with = "or_default")]
     network: Network,
+    #[serde(deserialize_with = "or_default")]
+    private_endpoint_connections: Vec<Value>,
+    #[serde(deserialize_with = "or_default")]
+    auth_config: AuthConfig,
+    #[serde(deserialize_with = "or_default")]
+    high_availability: HighAvailability,
+    #[serde(deserialize_with = "or_default")]
+    storage: Disk,
     cluster: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct AuthConfig {
+    /// Newer versions may call it by Entra's name.
+    #[serde(alias = "microsoftEntraAuth")]
+    active_directory_auth: Option<String>,
+    password_auth: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct HighAvailability {
+    mode: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Disk {
+    #[serde(rename = "storageSizeGB")]
+    storage_size_gb: Option<i64>,
+    auto_grow: Option<String>,
+}
+
+/// Whether a switch that Azure spells as text is on, or off; neither where it says nothing, or something new.
+fn is(switch: &Option<String>, text: &str) -> bool {
+    switch.as_deref().is_some_and(|switch| switch.eq_ignore_ascii_case(text))
 }
 
 #[derive(Default, Deserialize)]
@@ -105,9 +151,10 @@ impl Server {
             return Some("it is inside a virtual network, where firewall rules have no effect and Neon has no way in".to_owned());
         }
         let access = network.public_network_access.as_deref().unwrap_or_default();
-        access
-            .eq_ignore_ascii_case("Disabled")
-            .then(|| "its public network access is disabled, so that only private endpoints reach it".to_owned())
+        access.eq_ignore_ascii_case("Disabled").then(|| match self.properties.private_endpoint_connections.len() {
+            0 => "its public network access is disabled".to_owned(),
+            n => format!("its public network access is disabled, so that only its {n} private endpoints reach it"),
+        })
     }
 
     fn unsupported_because(&self) -> Option<String> {
@@ -135,10 +182,24 @@ impl Server {
         digits.parse().unwrap_or(0)
     }
 
-    /// The server in the domain's words; `id` and `name` are what it was asked for by.
-    pub(crate) fn describe(self, id: String, name: &str) -> SourceServer {
+    fn storage(&self) -> Option<Storage> {
+        let disk = &self.properties.storage;
+        let bytes = disk.storage_size_gb?.checked_mul(1 << 30)?;
+        // Only what is said to be off is: an unknown answer must not raise a false alarm.
+        Some(Storage { bytes, grows: !is(&disk.auto_grow, "Disabled") })
+    }
+
+    /// The server in the domain's words; `id` is what it was asked for by.
+    pub(crate) fn describe(self, id: &ResourceId) -> SourceServer {
         let location = self.location.as_deref().unwrap_or_default();
+        let Properties { auth_config, high_availability, .. } = &self.properties;
         SourceServer {
+            resource_group: id.group.clone(),
+            password_login: !is(&auth_config.password_auth, "Disabled"),
+            token_login: !is(&auth_config.active_directory_auth, "Disabled"),
+            high_availability: high_availability.mode.is_some() && !is(&high_availability.mode, "Disabled"),
+            storage: self.storage(),
+            burstable: is(&self.sku.tier, "Burstable"),
             region: location.to_lowercase().replace(' ', ""),
             major: self.major(),
             host: self.host(),
@@ -147,8 +208,8 @@ impl Server {
             ready: self.readiness() == Readiness::Ready,
             unreachable_because: self.unreachable_because(),
             unsupported_because: self.unsupported_because(),
-            name: self.name.unwrap_or_else(|| name.to_owned()),
-            id: self.id.unwrap_or(id),
+            name: self.name.unwrap_or_else(|| id.name.clone()),
+            id: self.id.unwrap_or_else(|| id.path()),
         }
     }
 }

@@ -36,12 +36,16 @@ impl Look {
     }
 }
 
-/// Waits until what ARM accepted is done.
+/// Waits until what ARM accepted is done. [`Fault::Unwatched`] if ARM doesn't say where to look.
 pub(crate) async fn finish(transport: &Transport, accepted: Answer, pace: &Pace) -> Result<(), Fault> {
     if !matches!(accepted.status, 201 | 202) {
         return Ok(());
     }
-    let Some(look) = Look::of(&accepted)? else { return Ok(()) };
+    let look = match Look::of(&accepted)? {
+        Some(look) => look,
+        None if accepted.status == 202 => return Err(Fault::Unwatched),
+        None => return Ok(()),
+    };
     let since = Instant::now();
     let mut delays = pace.poll.delays();
     let mut asked = accepted.retry_after();

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::credential::Credential;
 use crate::fault::{Call, Fault};
 use crate::locate::ResourceId;
 use crate::model::{Page, Readiness, Server};
@@ -27,7 +28,7 @@ pub(crate) struct Arm {
     pub(crate) client: Client,
     pub(crate) transport: Arc<Transport>,
     pub(crate) endpoint: Url,
-    pub(crate) identity: String,
+    pub(crate) credential: Credential,
     pub(crate) pace: Pace,
 }
 
@@ -48,7 +49,7 @@ impl Arm {
 
     /// The error for the operator.
     pub(crate) fn error(&self, call: &Call, fault: Fault) -> Error {
-        call.error(fault, &self.identity)
+        call.error(fault, &self.credential)
     }
 
     /// All pages of a list at `path`, read leniently.
@@ -112,8 +113,15 @@ impl Arm {
         }
     }
 
-    /// Writes something that may be sent twice, when the server is ready, and waits until it is done.
-    pub(crate) async fn write(&self, id: &ResourceId, call: &Call, attempt: impl Fn() -> Attempt<Answer> + Send + Sync) -> Result<()> {
+    /// Writes something that may be sent twice, when the server is ready, and waits until it is done; where ARM doesn't
+    /// say when that is, until `is_so`.
+    pub(crate) async fn write<'a>(
+        &self,
+        id: &ResourceId,
+        call: &Call,
+        attempt: impl Fn() -> Attempt<Answer> + Send + Sync,
+        is_so: impl Fn() -> BoxFuture<'a, Result<bool>> + Send + Sync,
+    ) -> Result<()> {
         let mut tries = Tries::write(&self.pace);
         loop {
             self.ready(id, call).await?;
@@ -123,10 +131,26 @@ impl Arm {
             };
             match result {
                 Ok(()) => return Ok(()),
+                Err(Fault::Unwatched) => return self.see(call, is_so).await,
                 Err(fault) if tries.again(&fault).await => {}
                 Err(fault) => return Err(self.error(call, fault)),
             }
         }
+    }
+
+    async fn see<'a>(&self, call: &Call, is_so: impl Fn() -> BoxFuture<'a, Result<bool>> + Send + Sync) -> Result<()> {
+        let since = Instant::now();
+        let mut delays = self.pace.poll.delays();
+        while !is_so().await? {
+            let deadline = self.pace.operation;
+            if since.elapsed() > deadline {
+                let text = format!("could not {}: Azure accepted it, and after {} s it is not so", call.what, deadline.as_secs());
+                return Err(Error::new(ErrorKind::Timeout, text));
+            }
+            let awaited = Awaited { reason: "what Azure accepted to be so", age: since.elapsed(), deadline };
+            self.pace.waits.pause(delays.next().unwrap_or(self.pace.poll.most), awaited).await;
+        }
+        Ok(())
     }
 }
 

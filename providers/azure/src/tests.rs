@@ -5,6 +5,7 @@ mod logged;
 #[path = "../../replay.rs"]
 mod replay;
 
+mod credentials;
 mod faults;
 mod secrets;
 mod settings;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure2neon_core::ErrorKind;
-use azure2neon_core::cloud::{InboundRule, SourceCloud};
+use azure2neon_core::cloud::{InboundRule, SourceCloud, Storage};
 use replay::{Accept, Replay};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::SecretString;
@@ -22,8 +23,9 @@ use tokio_rustls::TlsAcceptor;
 
 use azure2neon_core::patience::Growth;
 
+use crate::cloud::{World, http_client};
 use crate::pace::Pace;
-use crate::{AzureCloud, Credential, Settings};
+use crate::{AzureCloud, Credential, CredentialKind, Environment, Settings};
 
 const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
 
@@ -65,34 +67,52 @@ fn fast() -> Pace {
     }
 }
 
-fn principal(origin: &str) -> Credential {
+fn principal() -> Credential {
     Credential::ServicePrincipal {
         tenant: "contoso.example".to_owned(),
         client_id: "app-1".to_owned(),
         secret: SecretString::from("fixture-client-secret"),
+    }
+}
+
+/// The settings that lead to a server at `origin`.
+fn settings(origin: &str, tls: rustls::ClientConfig) -> Settings {
+    Settings {
+        environment: Environment::Public,
+        endpoint: Some(origin.parse().unwrap()),
+        scope: None,
         authority: Some(origin.to_owned()),
+        subscription: Some(SUBSCRIPTION.to_owned()),
+        resource_group: Some("rg-shop".to_owned()),
+        server: "shop-prod".to_owned(),
+        credential: Credential::Token(SecretString::from("fixture-token-0")),
+        tls,
+        answer_timeout: Duration::from_secs(20),
+        waits: Default::default(),
     }
 }
 
 /// A replay and the server in it; `change` alters the settings.
 async fn replay(scenarios: &[&str], change: impl FnOnce(&mut Settings)) -> (Replay, AzureCloud) {
+    replay_in(scenarios, change, |_, _| ()).await
+}
+
+/// The same, and `arrange` alters the world for those settings.
+async fn replay_in(
+    scenarios: &[&str],
+    change: impl FnOnce(&mut Settings),
+    arrange: impl FnOnce(&mut World, &Settings),
+) -> (Replay, AzureCloud) {
     let (acceptor, client) = tls();
     let paths: Vec<String> = scenarios.iter().map(|scenario| format!("azure/{scenario}")).collect();
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let replay = Replay::start(acceptor, &paths).await;
-    let mut settings = Settings {
-        endpoint: replay.origin.parse().unwrap(),
-        scope: None,
-        subscription: Some(SUBSCRIPTION.to_owned()),
-        resource_group: Some("rg-shop".to_owned()),
-        server: "shop-prod".to_owned(),
-        credential: Credential::Token(SecretString::from("fixture-token-0")),
-        tls: client,
-        answer_timeout: Duration::from_secs(20),
-        waits: Default::default(),
-    };
+    let mut settings = settings(&replay.origin, client);
     change(&mut settings);
-    let cloud = AzureCloud::with_pace(settings, fast()).unwrap();
+    let http = http_client(settings.tls.clone(), settings.answer_timeout).build().unwrap();
+    let mut world = World { pace: fast(), http, executor: azure_identity::new_executor() };
+    arrange(&mut world, &settings);
+    let cloud = AzureCloud::in_world(settings, world).unwrap();
     (replay, cloud)
 }
 
@@ -108,7 +128,25 @@ async fn describe_reads_the_server() {
     assert_eq!((server.host.as_str(), server.admin_login.as_str()), ("shop-prod.postgres.database.azure.com", "shopadmin"));
     assert!(server.ready && server.id.ends_with("/flexibleServers/shop-prod"));
     assert_eq!((server.unreachable_because, server.unsupported_because), (None, None));
+    assert_eq!((server.resource_group.as_str(), server.password_login, server.token_login), ("rg-shop", true, false));
+    assert_eq!((server.storage, server.high_availability), (Some(Storage { bytes: 128 << 30, grows: true }), false));
     replay.finish();
+}
+
+#[tokio::test]
+async fn what_may_hurt_a_migration_is_read() {
+    let read = async |scenario| {
+        let (replay, cloud) = named(&[scenario]).await;
+        let server = cloud.describe().await.unwrap();
+        replay.finish();
+        server
+    };
+    assert!(read("describe-high-availability").await.high_availability);
+    let small = read("describe-small").await;
+    assert_eq!((small.burstable, small.storage), (true, Some(Storage { bytes: 32 << 30, grows: false })));
+    let entra = read("describe-entra-only").await;
+    assert_eq!((entra.password_login, entra.token_login), (false, true));
+    assert!(read("describe-private-endpoint").await.unreachable_because.unwrap().contains("only its 1 private endpoint"));
 }
 
 #[tokio::test]
@@ -116,7 +154,7 @@ async fn unknown_fields_and_values_do_no_harm() {
     let (replay, cloud) = named(&["describe-unknown-values"]).await;
     let server = cloud.describe().await.unwrap();
     assert_eq!((server.state.as_str(), server.ready, server.major), ("Rebalancing", false, 19));
-    assert_eq!(server.unsupported_because, None);
+    assert_eq!((server.unsupported_because, server.storage, server.high_availability), (None, None, true));
     replay.finish();
 }
 

@@ -9,19 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure_core::credentials::TokenCredential;
 use azure_core_legacy as legacy;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 use url::Url;
 
-use crate::credential::CredentialSource;
 use crate::fault::Fault;
-
-/// A token is renewed when it has less than this to live.
-const EARLY: time::Duration = time::Duration::minutes(5);
+use crate::token::Tokens;
 
 /// A successful answer.
 pub(crate) struct Answer {
@@ -65,28 +61,13 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     patience::retry_after(headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?)
 }
 
-struct Token {
-    value: SecretString,
-    expires: OffsetDateTime,
-    /// Counts renewals, so that of several requests that meet one dead token only the first renews it.
-    generation: u64,
-}
-
-#[derive(Default)]
-struct Tokens {
-    credential: Option<Arc<dyn TokenCredential>>,
-    token: Option<Token>,
-    generation: u64,
-}
-
 /// The transport of one ARM endpoint with one credential.
 pub(crate) struct Transport {
     http: reqwest::Client,
     origin: url::Origin,
     host: String,
     scope: String,
-    source: CredentialSource,
-    tokens: tokio::sync::Mutex<Tokens>,
+    tokens: Arc<Tokens>,
 }
 
 impl fmt::Debug for Transport {
@@ -96,9 +77,9 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
-    pub(crate) fn new(http: reqwest::Client, endpoint: &Url, scope: String, source: CredentialSource) -> Self {
+    pub(crate) fn new(http: reqwest::Client, endpoint: &Url, scope: String, tokens: Arc<Tokens>) -> Self {
         let host = endpoint.host_str().unwrap_or_default().to_owned();
-        Self { http, origin: endpoint.origin(), host, scope, source, tokens: tokio::sync::Mutex::default() }
+        Self { http, origin: endpoint.origin(), host, scope, tokens }
     }
 
     /// Gets `url` without the crate in between: for operations, whose addresses are signed and must not be logged,
@@ -151,26 +132,7 @@ impl Transport {
 
     /// The token as a header, and its generation; a new one if the one of generation `refused` is still held.
     async fn bearer(&self, refused: Option<u64>) -> Result<(HeaderValue, u64), Fault> {
-        let mut tokens = self.tokens.lock().await;
-        let usable = tokens
-            .token
-            .as_ref()
-            .is_some_and(|token| token.expires > OffsetDateTime::now_utc() + EARLY && Some(token.generation) != refused);
-        if !usable {
-            if refused.is_some() {
-                // azure_identity keeps tokens until they expire, even refused ones: only a new credential asks again.
-                tokens.credential = None;
-            }
-            let credential = match &tokens.credential {
-                Some(credential) => credential.clone(),
-                None => tokens.credential.insert(self.source.open()?).clone(),
-            };
-            let fresh = credential.get_token(&[&self.scope], None).await.map_err(|error| self.source.fault(&error))?;
-            tokens.generation += 1;
-            let value = SecretString::from(fresh.token.secret().to_owned());
-            tokens.token = Some(Token { value, expires: fresh.expires_on, generation: tokens.generation });
-        }
-        let token = tokens.token.as_ref().ok_or_else(|| Fault::Credential("none was given".to_owned()))?;
+        let token = self.tokens.get(&self.scope, refused).await?;
         let mut header = HeaderValue::from_str(&format!("Bearer {}", token.value.expose_secret()))
             .map_err(|_| Fault::Credential("it holds characters that no token has".to_owned()))?;
         header.set_sensitive(true);

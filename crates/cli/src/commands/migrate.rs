@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::process::ExitCode;
 
 use azure2neon_core::Result;
@@ -76,7 +77,11 @@ pub async fn finish(global: &Global, mut config: Config, arguments: FinishArgume
 /// `abort`.
 pub async fn abort(global: &Global, mut config: Config, arguments: AbortArguments) -> Result<ExitCode> {
     config.settings.restart_on_restore = arguments.restoring.restart;
-    let engine = opening(global, &config)?.resume().await?;
+    let opening = opening(global, &config)?;
+    if let Some(journal) = opening.take_back_beginning().await? {
+        return Ok(as_before(global, &journal));
+    }
+    let engine = opening.resume().await?;
     let question = match engine.context().plan.target.makes {
         Makes::Project => "This undoes everything that the run did and deletes its Neon project.",
         Makes::DatabaseAndRole | Makes::Database => "This undoes everything that the run did and deletes its database on Neon.",
@@ -86,8 +91,12 @@ pub async fn abort(global: &Global, mut config: Config, arguments: AbortArgument
     engine.abort().await?;
     let run = engine.context().plan.run.clone();
     let folder = engine.into_context().into_folder().archive(&format!("aborted-{run}"))?;
+    Ok(as_before(global, &folder))
+}
+
+fn as_before(global: &Global, journal: &Path) -> ExitCode {
     if !global.is_json() {
-        terminal::out(&format!("Both sides are as they were before. The run's journal is kept in {}.", folder.display()));
+        terminal::out(&format!("Both sides are as they were before. The run's journal is kept in {}.", journal.display()));
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }

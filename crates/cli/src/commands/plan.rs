@@ -7,7 +7,7 @@ use azure2neon_core::units;
 
 use crate::args::Global;
 use crate::config::Config;
-use crate::run::new_plan;
+use crate::run::{new_plan, run_id};
 use crate::terminal::{bad, bold, faint, good, out};
 
 /// Prints the plan of the folder's run, or of the one that `migrate` would begin.
@@ -18,7 +18,7 @@ pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
         Some(plan) => plan,
         None => {
             let (clouds, access) = config.connect(&super::environment, &crate::render::events(global.output))?;
-            new_plan(config, &clouds, &access).await?
+            new_plan(config, &clouds, &access, &run_id()).await?
         }
     };
     if global.is_json() {
@@ -41,7 +41,7 @@ pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
 pub fn print(plan: &Plan, mark: impl Fn(&str) -> &'static str) {
     let (source, target) = (&plan.source, &plan.target);
     out(&format!(
-        "{}  {} / {}  PostgreSQL {}, {}\n         {} tables, {}, {} sequences; as {}",
+        "{}  {} / {}  PostgreSQL {}, {}\n         {} tables, {}, {} sequences; as {}\n         on Azure as {}",
         bold("Source:"),
         source.server.host,
         source.database,
@@ -51,6 +51,7 @@ pub fn print(plan: &Plan, mark: impl Fn(&str) -> &'static str) {
         units::bytes(source.bytes),
         source.sequences,
         source.user,
+        source.identity,
     ));
     out(&format!(
         "{}  {} Neon project {} / {}  PostgreSQL {}, {} ({})\n         owned by {}",

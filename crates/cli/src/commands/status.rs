@@ -1,8 +1,9 @@
 use std::process::ExitCode;
 
+use azure2neon_core::door;
 use azure2neon_core::journal::{State, read_plan, read_step_states};
 use azure2neon_core::plan::Stage;
-use azure2neon_core::{Error, ErrorKind, Result, units};
+use azure2neon_core::{Result, units};
 
 use crate::args::Global;
 use crate::config::Config;
@@ -11,8 +12,7 @@ use crate::terminal::{bold, faint, good, out};
 /// Prints how far the run is, from its folder alone; another process may be at work on it.
 pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
     let Some(plan) = read_plan(&config.run_folder)? else {
-        return Err(Error::new(ErrorKind::RunFolder, format!("there is no run in {}", config.run_folder.display()))
-            .hint("`azure2neon migrate` begins one; --run-dir names another folder"));
+        return Err(crate::run::no_run(config));
     };
     let states = read_step_states(&config.run_folder)?;
     let is_done = |id: &str| matches!(states.get(id), Some(State::Done { .. }));
@@ -44,6 +44,9 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
             _ => faint(&format!("    {}", step.id())),
         };
         out(&line);
+    }
+    if door::is_open(&config.run_folder)? {
+        out(&format!("  {} a firewall rule of the run lets this machine in until `finish` or `abort`", bold("!")));
     }
     out(match next.map(|step| step.stage) {
         None => "All done.",

@@ -56,9 +56,9 @@ impl<W: Fn(&str) + Send + Sync> Observer for Lines<W> {
 /// The event as a line that fits 80 columns where its texts are short; none for what is not worth one.
 pub fn line(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Run { run, folder, resumed } => {
+        Event::Run { run, folder, resumed, identity } => {
             let word = if *resumed { "goes on" } else { "begins" };
-            format!("Run {} {word}; plan and journal are in {folder}", bold(run))
+            format!("Run {} {word}; plan and journal are in {folder}\nOn Azure it acts as {identity}", bold(run))
         }
         Event::Finding(finding) => {
             let word = match finding.severity {

@@ -45,7 +45,7 @@ impl Operation for ImportSchema {
         // applied is known by its text, so nothing is applied twice.
         let tools = Tools::find(cx.settings.tools.as_deref(), cx.plan.source.server.major).await?;
         let ca_file = cx.settings.network.ca_file.as_deref();
-        let entries = schema::dump_schema(&tools, &cx.source_endpoint(), ca_file, cx.folder.path()).await?;
+        let entries = schema::dump_schema(&tools, &cx.source_endpoint().await?, ca_file, cx.folder.path()).await?;
         cx.folder.keep(SCHEMA, &entries)?;
         import(cx, "import-schema", |section| section != Section::PostData).await?;
         Ok(Value::Null)

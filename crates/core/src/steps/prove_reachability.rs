@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::allow_target_inbound::{allow_since, covers};
 use crate::context::Context;
+use crate::door::PROPAGATION;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
@@ -18,9 +19,6 @@ use crate::plan::Effect;
 /// With dblink, in a transaction that is rolled back: the extension is not left behind.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProveReachability {}
-
-/// Azure's firewall rules may take up to five minutes to take effect.
-const PROPAGATION: Duration = Duration::from_secs(300);
 
 #[async_trait]
 impl Operation for ProveReachability {

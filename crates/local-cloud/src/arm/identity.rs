@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use hyper::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,6 +12,9 @@ use super::error;
 use crate::http::Answer;
 use crate::random;
 
+/// How long a token is good.
+pub(super) const LIFE: Duration = Duration::from_secs(3599);
+
 /// The tenant, the application, its secret, and the tokens that were given out.
 pub(crate) struct Identity {
     pub(crate) tenant: String,
@@ -19,6 +23,15 @@ pub(crate) struct Identity {
     /// A token that is good from the start and for ever, for clients that can't log in.
     pub(crate) token: SecretString,
     issued: Mutex<HashSet<String>>,
+    issued_for_database: Mutex<HashSet<String>>,
+}
+
+/// Whom a token is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    Arm,
+    /// The databases of PostgreSQL servers.
+    Database,
 }
 
 impl Identity {
@@ -30,12 +43,18 @@ impl Identity {
             secret: random::secret("l0c~", 36),
             token: random::secret("local.", 64),
             issued: Mutex::default(),
+            issued_for_database: Mutex::default(),
         }
     }
 
     /// Every token that was given out and is still good.
     pub(crate) fn issued(&self) -> Vec<String> {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// The same of those for the database, good or not.
+    pub(crate) fn issued_for_database(&self) -> Vec<String> {
+        self.issued_for_database.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Forgets every token that was given out, as if they had expired.
@@ -62,32 +81,42 @@ impl Identity {
         }
     }
 
-    /// The client-credentials grant.
-    pub(super) fn token(&self, tenant: &str, body: &[u8]) -> Answer {
+    /// The client-credentials grant: whom a token is asked for.
+    pub(super) fn grant(&self, tenant: &str, body: &[u8]) -> Result<Audience, Answer> {
         let field = |name: &str| {
             url::form_urlencoded::parse(body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
         };
         if !tenant.eq_ignore_ascii_case(&self.tenant) {
-            return refused(StatusCode::BAD_REQUEST, "invalid_request", 90002, &format!("Tenant '{tenant}' not found."));
+            return Err(refused(StatusCode::BAD_REQUEST, "invalid_request", 90002, &format!("Tenant '{tenant}' not found.")));
         }
         if field("grant_type") != "client_credentials" {
-            return refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", 70003, "The app requested an unsupported grant type.");
+            return Err(refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", 70003, "The app requested an unsupported grant type."));
         }
         let client = field("client_id");
         if !client.eq_ignore_ascii_case(&self.client) {
             let message = format!("Application with identifier '{client}' was not found in the directory '{tenant}'.");
-            return refused(StatusCode::BAD_REQUEST, "unauthorized_client", 700_016, &message);
+            return Err(refused(StatusCode::BAD_REQUEST, "unauthorized_client", 700_016, &message));
         }
         if field("client_secret") != self.secret.expose_secret() {
             let message = format!(
                 "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client}'."
             );
-            return refused(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_215, &message);
+            return Err(refused(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_215, &message));
         }
-        let token = format!("local.{}", random::alphanumeric(64));
-        self.issued.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone());
-        Answer::ok(json!({ "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token }))
-            .with("cache-control", "no-store, no-cache")
+        let is_for_database = field("scope").starts_with("https://ossrdbms-aad.");
+        Ok(if is_for_database { Audience::Database } else { Audience::Arm })
+    }
+
+    /// A new token.
+    pub(super) fn issue(&self, audience: Audience) -> String {
+        let (issued, length) = match audience {
+            Audience::Arm => (&self.issued, 64),
+            // As long as a real one, which not every client takes for a password.
+            Audience::Database => (&self.issued_for_database, 1800),
+        };
+        let token = format!("local.{}", random::alphanumeric(length));
+        issued.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone());
+        token
     }
 
     /// The tenant's OpenID document.
@@ -109,8 +138,14 @@ impl Identity {
     }
 }
 
+/// The answer with a token.
+pub(super) fn granted(token: &str) -> Answer {
+    Answer::ok(json!({ "token_type": "Bearer", "expires_in": LIFE.as_secs(), "ext_expires_in": LIFE.as_secs(), "access_token": token }))
+        .with("cache-control", "no-store, no-cache")
+}
+
 /// An error of the token endpoint, in the words of the security token service.
-fn refused(status: StatusCode, code: &str, number: u32, message: &str) -> Answer {
+pub(super) fn refused(status: StatusCode, code: &str, number: u32, message: &str) -> Answer {
     let (trace, correlation) = (random::uuid(), random::uuid());
     let time = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
     Answer::new(

@@ -2,6 +2,7 @@
 
 mod capabilities;
 mod configurations;
+mod database_login;
 mod databases;
 mod firewall_rules;
 mod identity;
@@ -22,7 +23,7 @@ pub(crate) use configurations::Configurations;
 pub(crate) use identity::Identity;
 pub(crate) use load::Load;
 pub(crate) use operations::Operations;
-pub(crate) use source::create as create_source;
+pub(crate) use source::{create as create_source, create_entra_administrator};
 
 use crate::http::{Answer, Api, Call, Faults, Outcome, proxy_page};
 use crate::network::Firewall;
@@ -45,6 +46,9 @@ pub(crate) struct Azure {
     pub(crate) administrator: String,
     pub(crate) major: u32,
     pub(crate) private: bool,
+    /// The role that stands for the application.
+    pub(crate) entra_administrator: Option<String>,
+    pub(crate) password_login: bool,
     /// Servers that exist by name only.
     pub(crate) other_servers: Vec<String>,
     pub(crate) page_size: Option<usize>,
@@ -173,7 +177,7 @@ impl Azure {
         let words: Vec<&str> = lower.iter().map(String::as_str).collect();
         let get = call.method == Method::GET;
         match words.as_slice() {
-            [_, "oauth2", "v2.0", "token"] if call.method == Method::POST => return self.identity.token(&call.segments[0], &call.body),
+            [_, "oauth2", "v2.0", "token"] if call.method == Method::POST => return self.token(call).await,
             [_, "v2.0", ".well-known", "openid-configuration"] if get => return self.identity.openid(&call.segments[0], &call.origin),
             ["metadata", "endpoints"] if get => return metadata::endpoints(call),
             _ => {}

@@ -66,7 +66,7 @@ impl Azure {
                 "storage": { "type": "", "iops": 500, "tier": "P10", "storageSizeGB": 128, "autoGrow": "Enabled" },
                 "network": network,
                 "dataEncryption": { "type": "SystemManaged" },
-                "authConfig": { "activeDirectoryAuth": "Disabled", "passwordAuth": "Enabled" },
+                "authConfig": self.auth_config(),
                 "fullyQualifiedDomainName": format!("{}.postgres.database.azure.com", name.to_lowercase()),
                 "version": self.major.to_string(),
                 "minorVersion": self.configurations.minor_version(),

@@ -75,10 +75,7 @@ async fn locale() -> &'static str {
 /// The roles of a new flexible server.
 fn roles(major: u32, administrator: &str, password: &SecretString) -> String {
     let administrator = identifier(administrator);
-    // Since PostgreSQL 16 an attribute can be given only by who has it. On Azure the administrator has no REPLICATION and can give it
-    // all the same, since its server is patched; here he has it. PostgreSQL before 16 has no way at all for somebody without
-    // superuser rights to make a replication role, so there, and only there, he is a superuser.
-    let attributes = if major >= 16 { "nosuperuser replication bypassrls" } else { "superuser replication bypassrls" };
+    let attributes = attributes(major);
     let mut granted =
         vec!["pg_monitor", "pg_read_all_data", "pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables", "pg_signal_backend"];
     if major >= 15 {
@@ -98,4 +95,23 @@ fn roles(major: u32, administrator: &str, password: &SecretString) -> String {
         granted.join(", "),
         literal(&verifier(password)),
     )
+}
+
+/// Makes the role of an administrator whom Entra ID vouches for; his password is the token of the day.
+pub(crate) async fn create_entra_administrator(server: &Server, major: u32, role: &str, administrator: &str) -> Result<()> {
+    let (role, administrator, attributes) = (identifier(role), identifier(administrator), attributes(major));
+    // Azure's patches let members of azure_pg_admin alter what other administrators own; here he is a member of the other one.
+    let statement = format!(
+        "create role {role} login {attributes} inherit createdb createrole in role azure_pg_admin;
+         grant {administrator} to {role} with admin option"
+    );
+    server.superuser("postgres").await?.batch_execute(&statement).await.doing(|| "creating the role of an Entra administrator")
+}
+
+/// What an administrator's role can do.
+fn attributes(major: u32) -> &'static str {
+    // Since PostgreSQL 16 an attribute can be given only by who has it. On Azure the administrator has no REPLICATION and can give it
+    // all the same, since its server is patched; here he has it. PostgreSQL before 16 has no way at all for somebody without
+    // superuser rights to make a replication role, so there, and only there, he is a superuser.
+    if major >= 16 { "nosuperuser replication bypassrls" } else { "superuser replication bypassrls" }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 /// One rule: the addresses from start to end, both included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,30 +14,39 @@ pub(crate) struct Rule {
     pub(crate) end: Ipv4Addr,
 }
 
-/// The rules in force.
+/// The rules, and since when each is there.
 #[derive(Debug, Default)]
-pub(crate) struct Firewall(RwLock<BTreeMap<String, Rule>>);
+pub(crate) struct Firewall {
+    rules: RwLock<BTreeMap<String, (Rule, Instant)>>,
+    /// How long a rule takes until it is in force.
+    propagation: Duration,
+}
 
 impl Firewall {
+    pub(crate) fn new(propagation: Duration) -> Self {
+        Self { rules: RwLock::default(), propagation }
+    }
+
     pub(crate) fn put(&self, rule: Rule) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(rule.name.to_lowercase(), rule);
+        self.rules.write().unwrap_or_else(PoisonError::into_inner).insert(rule.name.to_lowercase(), (rule, Instant::now()));
     }
 
     pub(crate) fn remove(&self, name: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&name.to_lowercase());
+        self.rules.write().unwrap_or_else(PoisonError::into_inner).remove(&name.to_lowercase());
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Rule> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name.to_lowercase()).cloned()
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).get(&name.to_lowercase()).map(|(rule, _)| rule.clone())
     }
 
     pub(crate) fn list(&self) -> Vec<Rule> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).values().map(|(rule, _)| rule.clone()).collect()
     }
 
-    /// Whether a rule covers the address. The rule 0.0.0.0–0.0.0.0 means Azure's own services, so it covers nobody here.
+    /// Whether a rule in force covers the address. The rule 0.0.0.0–0.0.0.0 means Azure's own services, so it covers nobody here.
     pub(crate) fn allows(&self, address: Ipv4Addr) -> bool {
-        self.list().iter().any(|rule| rule.start <= address && address <= rule.end)
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        rules.values().any(|(rule, since)| rule.start <= address && address <= rule.end && since.elapsed() >= self.propagation)
     }
 }
 
@@ -57,6 +67,13 @@ mod tests {
         {
             assert_eq!(firewall.allows(address.into()), allowed, "{address:?}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_is_on_its_way_covers_nobody_yet() {
+        let firewall = Firewall::new(std::time::Duration::from_secs(3600));
+        firewall.put(rule("office", [10, 0, 0, 5], [10, 0, 0, 5]));
+        assert!(firewall.get("office").is_some() && !firewall.allows([10, 0, 0, 5].into()));
     }
 
     #[test]
