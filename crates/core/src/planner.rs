@@ -13,7 +13,6 @@ use crate::settings::Settings;
 use crate::steps::{self, Action, IdentityChange, ParameterChange, Reverse};
 use crate::survey::Survey;
 
-
 /// Our slot, two for tables that are being synchronized, one to spare.
 const SLOTS_NEEDED: i64 = 4;
 
