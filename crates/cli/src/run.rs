@@ -70,8 +70,9 @@ impl Opening<'_> {
             Ok(plan) => plan,
             Err(refused) => {
                 // There is no run, so nothing of it may stay.
-                if let Err(error) = door.close().await {
-                    self.events.notice(format!("{error}: `azure2neon abort` tries again"));
+                match door.close().await {
+                    Ok(()) => folder.discard(&[BEGINNING]),
+                    Err(error) => self.events.notice(format!("{error}: `azure2neon abort` tries again")),
                 }
                 return Err(refused);
             }
