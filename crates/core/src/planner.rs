@@ -187,6 +187,14 @@ fn findings(inventory: &Inventory, identities: &[IdentityChange]) -> Vec<Finding
         findings.push(Finding { id: id.to_owned(), severity, what, advice: advice.to_owned() });
     };
     let names = |tables: Vec<&Table>| tables.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
+    if inventory.tables.is_empty() {
+        add(
+            "no-tables",
+            Severity::Warns,
+            "the database holds no tables".to_owned(),
+            "see that it is the right one: `database` under [source]",
+        );
+    }
     let full: Vec<&Table> = inventory
         .tables
         .iter()
