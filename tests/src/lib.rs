@@ -226,12 +226,44 @@ impl Rig {
         self.cloud.projects()
     }
 
+    /// A call to Neon's API; the answer's body, or null.
+    pub async fn neon(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Value {
+        let endpoints = self.endpoints();
+        let text = |path: &str| endpoints.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("endpoints.json has no {path}"));
+        let mut call = reqwest::Client::new().request(method, format!("{}/{path}", text("/neon/http"))).bearer_auth(text("/neon/key"));
+        if let Some(body) = body {
+            call = call.json(&body);
+        }
+        let answer = call.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {answer:?}");
+        answer.json().await.unwrap_or_default()
+    }
+
+    /// Everything about a Neon project, by its name, that a migration into it may change and must put back; of its branches, the
+    /// default one.
+    pub async fn neon_state(&self, project: &str) -> Value {
+        let get = async |path: String| self.neon(reqwest::Method::GET, &format!("projects{path}"), None).await;
+        let organization = self.endpoints()["neon"]["organization"].as_str().unwrap().to_owned();
+        let project = get(format!("?search={project}&org_id={organization}")).await["projects"][0].clone();
+        let id = project["id"].as_str().unwrap();
+        let first =
+            |list: &Value, wanted: &dyn Fn(&Value) -> bool| list.as_array().unwrap().iter().find(|one| wanted(one)).unwrap().clone();
+        let branch = first(&get(format!("/{id}/branches")).await["branches"], &|branch| branch["default"] == true)["id"].clone();
+        let compute = first(&get(format!("/{id}/endpoints")).await["endpoints"], &|compute| compute["branch_id"] == branch);
+        let names = |list: &Value| list.as_array().unwrap().iter().map(|one| one["name"].clone()).collect::<Vec<_>>();
+        let branch = branch.as_str().unwrap();
+        serde_json::json!({
+            "project": id,
+            "history": project["history_retention_seconds"],
+            "compute": [compute["autoscaling_limit_min_cu"], compute["autoscaling_limit_max_cu"], compute["suspend_timeout_seconds"]],
+            "databases": names(&get(format!("/{id}/branches/{branch}/databases")).await["databases"]),
+            "roles": names(&get(format!("/{id}/branches/{branch}/roles")).await["roles"]),
+        })
+    }
+
     /// Deletes a Neon project through the API, as somebody would in the console.
     pub async fn delete_project(&self, id: &str) {
-        let endpoints = self.endpoints();
-        let url = format!("{}/projects/{id}", endpoints["neon"]["http"].as_str().unwrap());
-        let answer = reqwest::Client::new().delete(url).bearer_auth(endpoints["neon"]["key"].as_str().unwrap()).send().await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
+        self.neon(reqwest::Method::DELETE, &format!("projects/{id}"), None).await;
     }
 
     /// Stops both clouds.

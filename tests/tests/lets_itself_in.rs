@@ -22,7 +22,7 @@ async fn only_when_asked_to() {
     for command in [&["plan"][..], &["migrate", "--yes"]] {
         let outcome = rig.run(command).await.expect_failure(7, &["127.0.0.1", "--open-firewall"]);
         let command = "az postgres flexible-server firewall-rule create --resource-group bikeparts-rg --server-name bikeparts-prod \
-                       --name operator --start-ip-address 127.0.0.1";
+                       --name operator-127-0-0-1 --start-ip-address 127.0.0.1";
         assert!(outcome.stderr.contains(command), "{}", outcome.stderr);
     }
     assert!(rig.cloud.firewall_rules().is_empty());

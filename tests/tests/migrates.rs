@@ -1,6 +1,6 @@
 //! One command migrates a database under load, on every pair of neighbouring versions, and everything is checked from outside.
 
-use azure2neon_tests::{Outcome, binary};
+use azure2neon_tests::{Outcome, Rig, binary};
 use serde_json::Value;
 
 async fn demo(source: u32, target: u32) {
@@ -49,4 +49,14 @@ async fn from_17_to_18() {
 #[tokio::test(flavor = "multi_thread")]
 async fn from_14_to_18() {
     demo(14, 18).await;
+}
+
+/// A warning in the plan, since it may be the wrong one; but no failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_tables() {
+    let rig = Rig::with_sql("create schema sales", |_| {}).await;
+    let plan = rig.run(&["plan"]).await.expect_success();
+    assert!(plan.stdout.contains("holds no tables"), "{}", plan.stdout);
+    rig.run(&["migrate", "--cut-over", "--yes"]).await.expect_success();
+    rig.stop().await;
 }

@@ -37,6 +37,7 @@ async fn before_anything_is_changed() {
     rig.run(&["migrate"]).await.expect_failure(2, &["--yes"]);
     rig.run(&["status"]).await.expect_failure(15, &["migrate"]);
 
+    assert!(!rig.run_folder().exists(), "no run came to be");
     rig.expect_source_unchanged(&before, "afterwards").await;
     assert_eq!(rig.projects(), projects);
     rig.stop().await;

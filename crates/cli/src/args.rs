@@ -28,6 +28,9 @@ pub struct Global {
     /// Text for people, or one JSON event a line on stdout
     #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+    /// New folder that gets every exchange with Azure and Neon, without secrets, names and addresses
+    #[arg(long, global = true, value_name = "DIR")]
+    pub record: Option<PathBuf>,
     #[command(flatten)]
     pub overrides: Overrides,
 }
@@ -74,13 +77,19 @@ pub struct Overrides {
     /// Name of the new Neon project
     #[arg(long, global = true, env = "AZURE2NEON_PROJECT", value_name = "NAME")]
     pub project: Option<String>,
+    /// Existing Neon project to migrate into, by id or name, instead of a new one
+    #[arg(long, global = true, env = "AZURE2NEON_EXISTING_PROJECT", value_name = "ID", conflicts_with = "project")]
+    pub existing_project: Option<String>,
+    /// Branch of the existing project, by id or name; its default branch if not given
+    #[arg(long, global = true, env = "AZURE2NEON_BRANCH", value_name = "ID", conflicts_with = "project")]
+    pub branch: Option<String>,
     /// Neon region; chosen by the source's if not given
     #[arg(long, global = true, env = "AZURE2NEON_REGION", value_name = "ID")]
     pub region: Option<String>,
     /// Neon organisation, where the key sees several
     #[arg(long, global = true, env = "NEON_ORG_ID", value_name = "ID")]
     pub org_id: Option<String>,
-    /// Address that Neon connects from, instead of the built-in list; may be repeated
+    /// Address that Neon connects from, instead of the built-in list; may be repeated. In a run: added to the planned ones
     #[arg(long, global = true, value_name = "IPV4")]
     pub egress_address: Vec<String>,
     /// PostgreSQL major version of the target (16, 17 or 18)
@@ -248,7 +257,7 @@ pub struct DemoArguments {
     pub writers: usize,
 }
 
-/// `500ms`, `30s`, `5m`; also in the configuration file.
+/// `500ms`, `30s`, `5m`, `6h`, `7d`; also in the configuration file.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
@@ -257,7 +266,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "ms" => number / 1e3,
         "s" => number,
         "m" => number * 60.0,
-        _ => return Err(format!("{text:?} needs a unit: ms, s or m")),
+        "h" => number * 3600.0,
+        "d" => number * 86_400.0,
+        _ => return Err(format!("{text:?} needs a unit: ms, s, m, h or d")),
     };
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
@@ -277,6 +288,7 @@ mod tests {
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(duration("20ms"), Ok(Duration::from_millis(20)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!((duration("6h"), duration("1d")), (Ok(Duration::from_secs(21_600)), Ok(Duration::from_secs(86_400))));
         assert!(duration("5").is_err());
         assert!(duration("s").is_err());
         assert!(duration("-1s").is_err());

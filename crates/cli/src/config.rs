@@ -1,5 +1,7 @@
 //! The configuration: one TOML file, then the environment, then flags.
 
+mod target;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -8,17 +10,20 @@ use std::time::Duration;
 
 use azure2neon_azure::{CredentialKind, Environment as AzureEnvironment};
 use azure2neon_core::access::{Access, Login};
+use azure2neon_core::cloud::EgressAddresses;
 use azure2neon_core::context::Clouds;
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::patience::Waits;
 use azure2neon_core::settings::{HandOver, Network, Settings};
 use azure2neon_core::{Error, ErrorKind, Result};
+use azure2neon_exchange::{self as exchange, Recording};
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
 use crate::args::{self, CopyChoice, Global};
 use crate::secrets::{Environment, Secret};
+use target::{Sizes, Target};
 
 /// The longest that writes are refused before the source is reopened, unless configured.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
@@ -66,19 +71,6 @@ enum LoginKind {
     Password,
     /// With an access token of Entra ID.
     Entra,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Target {
-    project: Option<String>,
-    region: Option<String>,
-    org_id: Option<String>,
-    pg_version: Option<u32>,
-    database: Option<String>,
-    role: Option<String>,
-    egress: Option<Vec<String>>,
-    api_key_file: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -146,8 +138,12 @@ pub struct Config {
     pub server: String,
     /// Whether this machine may be let through the source's firewall.
     pub open_firewall: bool,
+    org_id: Option<String>,
+    egress: Option<EgressAddresses>,
     file: File,
     base: PathBuf,
+    /// Where exchanges are recorded.
+    record: Option<PathBuf>,
 }
 
 /// Name of the file that is read without `--config`.
@@ -173,7 +169,8 @@ impl Config {
             "database",
             "[source]",
         )?;
-        let project = over.project.clone().or_else(|| file.target.project.clone()).unwrap_or_else(|| database.to_lowercase());
+        let home = file.target.home(over, &database)?;
+        let Sizes { compute, migration_compute, history_seconds } = file.target.sizes(&home)?;
         let max_pause = match (over.max_pause, &file.cut_over.max_pause) {
             (Some(limit), _) => limit,
             (None, Some(text)) => duration(text, "max_pause under [cut_over]")?,
@@ -188,9 +185,12 @@ impl Config {
         let settings = Settings {
             source_database: database,
             source_user: file.source.user.clone(),
-            project,
-            region: over.region.clone().or_else(|| file.target.region.clone()),
-            target_major: over.pg_version.or(file.target.pg_version),
+            region: file.target.region(over, &home)?,
+            home,
+            compute,
+            migration_compute,
+            history_seconds,
+            target_major: file.target.pg_version(over),
             target_database: file.target.database.clone(),
             target_role: file.target.role.clone(),
             subscription_sslmode: file.source.subscription_sslmode.clone().unwrap_or_else(|| "require".into()),
@@ -218,16 +218,13 @@ impl Config {
         if file.source.login == LoginKind::Entra {
             required(file.source.user.clone(), "the login that the access token stands for", None, "user", "[source]")?;
         }
+        let (org_id, egress) = (file.target.org_id(over), file.target.egress(over, &base)?);
         let mut file = file;
         file.source.resource_group = over.resource_group.clone().or(file.source.resource_group);
         file.source.subscription = over.subscription.clone().or(file.source.subscription);
         file.source.credential = over.azure_credential.unwrap_or(file.source.credential);
-        file.target.org_id = over.org_id.clone().or(file.target.org_id);
-        if !over.egress_address.is_empty() {
-            file.target.egress = Some(over.egress_address.clone());
-        }
         let open_firewall = over.open_firewall || file.source.open_firewall;
-        Ok(Self { settings, run_folder, server, open_firewall, file, base })
+        Ok(Self { settings, run_folder, server, open_firewall, org_id, egress, file, base, record: global.record.clone() })
     }
 
     /// The clients of both clouds, and the access to the servers; reads the secrets.
@@ -240,6 +237,8 @@ impl Config {
         let default = |text: &str| Url::parse(text).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()));
         let key_file = self.file.target.api_key_file.as_ref().map(|path| self.base.join(path));
         let api_key = Secret { what: "Neon API key", variable: "NEON_API_KEY", file: key_file.as_deref() }.read(environment)?;
+        let recording = self.record.as_deref().map(|folder| begin_recording(folder, events)).transpose()?;
+        let recorder = |cloud| recording.as_ref().map(|recording| recording.of(cloud));
         let azure = azure2neon_azure::AzureCloud::new(azure2neon_azure::Settings {
             environment: self.file.cloud.azure,
             endpoint: self.file.cloud.arm_endpoint.clone(),
@@ -252,6 +251,7 @@ impl Config {
             tls: tls.clone(),
             answer_timeout,
             waits: waits(events, "Azure"),
+            recorder: recorder(exchange::Cloud::Azure),
         })?;
         let neon = azure2neon_neon::NeonCloud::new(azure2neon_neon::Settings {
             endpoint: match &self.file.cloud.neon_endpoint {
@@ -259,11 +259,12 @@ impl Config {
                 None => default("https://console.neon.tech/api/v2")?,
             },
             api_key,
-            org_id: self.file.target.org_id.clone(),
-            egress_override: self.file.target.egress.clone(),
+            org_id: self.org_id.clone(),
+            egress_override: self.egress.clone(),
             tls: tls.clone(),
             answer_timeout,
             waits: waits(events, "Neon"),
+            recorder: recorder(exchange::Cloud::Neon),
         })?;
         let source = Arc::new(azure);
         let login = match self.file.source.login {
@@ -278,6 +279,16 @@ impl Config {
         Secret { what: "password of the source's login", variable: "AZURE2NEON_SOURCE_PASSWORD", file: password_file.as_deref() }
             .read(environment)
     }
+}
+
+fn begin_recording(folder: &Path, events: &Events) -> Result<Recording> {
+    let (told, place) = (events.clone(), folder.display().to_string());
+    let on_failure = move |error: &std::io::Error| told.notice(format!("The recording in {place} is not complete: {error}"));
+    Recording::begin(folder, on_failure).map_err(|error| {
+        Error::new(ErrorKind::Configuration, format!("could not record into {}", folder.display()))
+            .because(error)
+            .hint("name a new folder with --record")
+    })
 }
 
 /// A length of time in the file.

@@ -1,6 +1,8 @@
 use azure2neon_core::plan::CopyPath;
 
 use super::*;
+use azure2neon_core::settings::Home;
+
 use crate::args::Overrides;
 
 fn global(folder: &Path, text: &str) -> Global {
@@ -19,7 +21,7 @@ fn flags_win_over_the_file_and_paths_are_relative_to_it() {
     global.overrides = Overrides { server: Some("b.postgres.database.azure.com".into()), ..Overrides::default() };
     let config = Config::load(&global).unwrap();
     assert_eq!(config.server, "b.postgres.database.azure.com");
-    assert_eq!(config.settings.project, "shop");
+    assert_eq!(config.settings.home, Home::New("shop".into()));
     assert_eq!(config.settings.region.as_deref(), Some("aws-eu-west-2"));
     assert_eq!(config.settings.max_pause, Duration::from_millis(500));
     assert_eq!(config.settings.copy, Some(CopyPath::Stream));
@@ -64,4 +66,64 @@ fn azure_is_used_as_configured() {
     let (clouds, access) = config.connect(&environment, &events).unwrap();
     assert_eq!(clouds.source.identity(), "the access token in AZURE_ACCESS_TOKEN");
     assert!(matches!(access.login, Login::Token(_)));
+}
+
+#[test]
+fn the_target_is_new_or_existing_and_flags_decide() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = "[source]\nserver = \"a\"\ndatabase = \"Shop\"\n[target]\n";
+    let load = |target: &str, change: fn(&mut Overrides)| {
+        let mut global = global(folder.path(), &format!("{base}{target}"));
+        change(&mut global.overrides);
+        Config::load(&global)
+    };
+    let existing = |project: &str, branch: Option<&str>| Home::Existing { project: project.into(), branch: branch.map(Into::into) };
+    let home = |target: &str, change: fn(&mut Overrides)| load(target, change).unwrap().settings.home;
+    assert_eq!(home("", |_| {}), Home::New("shop".into()));
+    assert_eq!(home("existing_project = \"p\"\nbranch = \"dev\"", |_| {}), existing("p", Some("dev")));
+    assert_eq!(home("project = \"n\"", |over| over.existing_project = Some("p".into())), existing("p", None));
+    assert_eq!(home("existing_project = \"p\"", |over| over.project = Some("n".into())), Home::New("n".into()));
+    for (target, word) in [
+        ("project = \"n\"\nexisting_project = \"p\"", "keep one"),
+        ("branch = \"dev\"", "--existing-project"),
+        ("existing_project = \"p\"\nregion = \"aws-eu-west-2\"", "--region"),
+    ] {
+        let error = load(target, |_| {}).err().unwrap();
+        assert!(error.kind() == ErrorKind::Configuration && error.remedy().unwrap().contains(word), "{target}: {error}");
+    }
+}
+
+#[test]
+fn sizes_and_history_are_held_against_neons_rules_before_any_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let load =
+        |target: &str| Config::load(&global(folder.path(), &format!("[source]\nserver = \"a\"\ndatabase = \"b\"\n[target]\n{target}")));
+    let settings = load("compute = \"0.25-2\"\nmigration_compute = \"8\"\nhistory_retention = \"7d\"").unwrap().settings;
+    assert_eq!(settings.compute.map(|range| range.to_string()).as_deref(), Some("0.25-2"));
+    assert_eq!((settings.migration_compute.unwrap().most(), settings.history_seconds), (8.0, Some(604_800)));
+    for (target, word) in [
+        ("compute = \"0.1-2\"", "0.25"),
+        ("compute = \"1-16\"", "8 CU apart"),
+        ("migration_compute = \"8\"", "`migration_compute`"),
+        ("history_retention = \"31d\"", "more than any plan"),
+        ("history_retention = \"7\"", "unit"),
+    ] {
+        let error = load(target).err().unwrap();
+        assert!(error.kind() == ErrorKind::Configuration && error.message().contains(word), "{target}: {error}");
+    }
+}
+
+#[test]
+fn a_file_of_addresses_has_its_day() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("list.txt"), "# Neon\n3.10.42.8 # one\n\n18.133.205.39\n").unwrap();
+    let base = "[source]\nserver = \"a\"\ndatabase = \"b\"\n[target]\negress_file = \"list.txt\"\n";
+    let egress = Config::load(&global(folder.path(), base)).unwrap().egress.unwrap();
+    assert_eq!(egress.addresses, ["3.10.42.8", "18.133.205.39"]);
+    assert!(egress.provenance.contains("list.txt of 20"), "{}", egress.provenance);
+
+    let both = format!("{base}egress = [\"3.10.42.8\"]\n");
+    assert!(Config::load(&global(folder.path(), &both)).err().unwrap().message().contains("egress_file"));
+    std::fs::write(folder.path().join("list.txt"), "# none\n").unwrap();
+    assert!(Config::load(&global(folder.path(), base)).err().unwrap().message().contains("no address"));
 }

@@ -9,6 +9,7 @@ use azure2neon_core::engine::{Engine, unless_stopped};
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::journal::{RunFolder, read_plan};
 use azure2neon_core::plan::{PLAN_VERSION, Plan};
+use azure2neon_core::settings::Home;
 use azure2neon_core::{Error, ErrorKind, Result, planner, survey};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -69,8 +70,9 @@ impl Opening<'_> {
             Ok(plan) => plan,
             Err(refused) => {
                 // There is no run, so nothing of it may stay.
-                if let Err(error) = door.close().await {
-                    self.events.notice(format!("{error}: `azure2neon abort` tries again"));
+                match door.close().await {
+                    Ok(()) => folder.discard(&[BEGINNING]),
+                    Err(error) => self.events.notice(format!("{error}: `azure2neon abort` tries again")),
                 }
                 return Err(refused);
             }
@@ -177,23 +179,28 @@ fn refuse_another(plan: &Plan, config: &Config) -> Result<()> {
     }
     let server = &plan.source.server;
     let same_server = server.name.eq_ignore_ascii_case(&config.server) || server.host.eq_ignore_ascii_case(&config.server);
-    if same_server && plan.source.database == config.settings.source_database && plan.target.project == config.settings.project {
+    if same_server && plan.source.database == config.settings.source_database && plan.target.is_at(&config.settings.home) {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::RunFolder,
         format!(
-            "the run in {} moves {}/{} to project {}, not {}/{} to {}",
+            "the run in {} moves {}/{} to project {}, not {}/{} to {} project {}",
             show(&config.run_folder),
             server.name,
             plan.source.database,
-            plan.target.project,
+            place(&plan.target.project, plan.target.branch.as_deref()),
             config.server,
             config.settings.source_database,
-            config.settings.project
+            if matches!(config.settings.home, Home::New(_)) { "a new" } else { "the existing" },
+            place(config.settings.home.project(), config.settings.home.branch()),
         ),
     )
     .hint("name another folder with --run-dir"))
+}
+
+fn place(project: &str, branch: Option<&str>) -> String {
+    branch.map_or_else(|| project.to_owned(), |branch| format!("{project}, branch {branch}"))
 }
 
 fn show(path: &Path) -> String {

@@ -26,8 +26,8 @@ pub struct Summary {
     pub steps: Vec<StepTime>,
     /// Bytes that the tables took on the source.
     pub bytes: i64,
-    /// The final compare.
-    pub comparison: Comparison,
+    /// The final compare, if there was one.
+    pub comparison: Option<Comparison>,
     /// From the fence to the end of the hand-over, in milliseconds.
     pub pause_milliseconds: Option<u64>,
     /// Where it was looked for what the run made.
@@ -68,17 +68,20 @@ impl Summary {
             target_major: target.major(),
             steps,
             bytes: cx.plan.source.bytes,
-            comparison: cx.done("final-compare")?.unwrap_or_default(),
+            comparison: cx.done("final-compare")?,
             pause_milliseconds: pause(cx)?,
             looks: residue::look_and_leave(cx).await?,
         })
     }
 
-    /// Every table was found equal, and nothing is left.
-    pub fn is_good(&self) -> bool {
-        !self.comparison.tables.is_empty()
-            && self.comparison.count(Verdict::Equal) == self.comparison.tables.len()
-            && self.looks.iter().all(Look::is_clean)
+    /// Every table was found equal.
+    pub fn is_equal(&self) -> bool {
+        self.comparison.as_ref().is_some_and(|comparison| comparison.count(Verdict::Equal) == comparison.tables.len())
+    }
+
+    /// Nothing is left that is not kept on purpose.
+    pub fn is_clean(&self) -> bool {
+        self.looks.iter().all(Look::is_clean)
     }
 
     /// Prints it.
@@ -92,7 +95,8 @@ impl Summary {
         out(&bold("Tables"));
         // The name comes last: it may be longer than the terminal is wide.
         out(&faint("          rows  count and digest"));
-        for verdict in &self.comparison.tables {
+        let tables = self.comparison.as_ref().map(|comparison| comparison.tables.as_slice()).unwrap_or_default();
+        for verdict in tables {
             let word = match verdict.verdict {
                 Verdict::Equal => "equal",
                 Verdict::Changing => "changing",
@@ -103,10 +107,10 @@ impl Summary {
         }
         out(&format!(
             "  {} tables moved, {} rows, {}; {} equal by count and digest",
-            self.comparison.tables.len(),
-            self.comparison.rows(),
+            tables.len(),
+            self.comparison.as_ref().map_or(0, Comparison::rows),
             units::bytes(self.bytes),
-            self.comparison.count(Verdict::Equal)
+            self.comparison.as_ref().map_or(0, |comparison| comparison.count(Verdict::Equal))
         ));
         if let Some(pause) = self.pause_milliseconds {
             out(&format!("  writes were refused for {pause} ms, from the fence to the end of the hand-over"));
@@ -137,7 +141,7 @@ fn pause(cx: &Context) -> Result<Option<u64>> {
     Ok(fenced.zip(handed_over).and_then(|(from, to)| u64::try_from(to.duration_since(from).as_millis()).ok()))
 }
 
-/// Prints the summary of a finished run; fails if something is left that should not be.
+/// Prints the summary of a finished run; fails if equality was not proven, or something is left that should not be.
 pub async fn show(global: &Global, engine: &Engine) -> Result<ExitCode> {
     let summary = Summary::of(engine.context()).await?;
     if global.is_json() {
@@ -145,7 +149,10 @@ pub async fn show(global: &Global, engine: &Engine) -> Result<ExitCode> {
     } else {
         summary.print();
     }
-    if summary.is_good() {
+    if !summary.is_equal() {
+        return Err(Error::new(ErrorKind::NotEqual, "not every table was found equal by the last compare, see above"));
+    }
+    if summary.is_clean() {
         return Ok(ExitCode::SUCCESS);
     }
     Err(Error::new(ErrorKind::Cloud, "something of the run is left, see above").hint("run `azure2neon finish` again"))

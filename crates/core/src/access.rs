@@ -69,7 +69,7 @@ impl Access {
                     ),
                 }),
                 (None, ErrorKind::Unreachable) => {
-                    error.hint("see that the server runs, that its firewall lets this machine in, and that this network lets port 5432 out")
+                    error.hint("see that the server runs, that its firewall lets this machine in, and that this network lets port 5432 out; then run the same command again")
                 }
                 _ => error,
             }

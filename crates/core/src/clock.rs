@@ -1,10 +1,15 @@
 //! The one place where the library reads the clock.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// The current time, UTC, as it is written into the journal.
 pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
+}
+
+/// The day of a time, UTC, as `2026-04-01`.
+pub fn day(of: SystemTime) -> Option<String> {
+    jiff::Timestamp::try_from(of).ok().map(|at| at.strftime("%Y-%m-%d").to_string())
 }
 
 /// A stopwatch for durations; unlike `now` it never jumps.

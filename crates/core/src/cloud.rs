@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub use crate::compute::{ComputeRange, TargetSettings};
 use crate::error::Result;
 
 /// A source server, as its cloud describes it.
@@ -50,10 +51,11 @@ impl SourceServer {
         format!("az postgres flexible-server update --resource-group {} --name {} {what}", self.resource_group, self.name)
     }
 
-    /// The Azure CLI's command that lets an address in.
+    /// The Azure CLI's command that lets an address in, by a rule that replaces no other.
     pub fn az_allow(&self, address: std::net::Ipv4Addr) -> String {
+        let rule = format!("operator-{}", address.to_string().replace('.', "-"));
         format!(
-            "az postgres flexible-server firewall-rule create --resource-group {} --server-name {} --name operator --start-ip-address {address}",
+            "az postgres flexible-server firewall-rule create --resource-group {} --server-name {} --name {rule} --start-ip-address {address}",
             self.resource_group, self.name
         )
     }
@@ -136,7 +138,7 @@ pub trait SourceCloud: Send + Sync {
     async fn revoke_inbound(&self, name: &str) -> Result<()>;
 }
 
-/// A project of the target's cloud with its default branch and read-write endpoint.
+/// A project of the target's cloud with one of its branches and the branch's read-write endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetProject {
     /// The cloud's id.
@@ -147,7 +149,7 @@ pub struct TargetProject {
     pub region: String,
     /// PostgreSQL major version.
     pub major: u32,
-    /// Id of the default branch.
+    /// Id of the branch: the default one, unless another was named.
     pub branch: String,
     /// Id of its read-write endpoint.
     pub endpoint: String,
@@ -168,6 +170,8 @@ pub struct ProjectSpec {
     pub database: String,
     /// Its owner, made with it.
     pub role: String,
+    /// What project and compute are set to.
+    pub settings: TargetSettings,
 }
 
 /// A database of a branch.
@@ -186,6 +190,15 @@ pub struct EgressAddresses {
     pub addresses: Vec<String>,
     /// Where the list comes from and of what day it is, for the operator.
     pub provenance: String,
+}
+
+/// What to do if the cloud keeps no password of a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostPassword {
+    /// Give it a new one: nobody else uses the role.
+    Replace,
+    /// Fail: a new one would lock out whoever uses the role.
+    Fail,
 }
 
 /// How to connect to a database of the target.
@@ -218,28 +231,46 @@ pub trait TargetCloud: Send + Sync {
     /// Why a new project can't be created in this region, if so.
     fn region_closed(&self, region: &str) -> Option<String>;
 
-    /// Looks a project up by its exact name.
+    /// Looks a project up by its exact name, with its default branch. One that is still being made is waited for.
     async fn find(&self, name: &str) -> Result<Option<TargetProject>>;
 
+    /// Looks a project up by its id or exact name, with the branch of that id or name, else its default branch.
+    /// `Configuration` if several projects have the name.
+    async fn open(&self, project: &str, branch: Option<&str>) -> Result<Option<TargetProject>>;
+
     /// Creates the project with its first database and role. After a lost answer it looks the name up before it tries
-    /// again, so that there is never a second one. `AlreadyExists` if the name was taken before.
+    /// again, so that there is never a second one. `AlreadyExists` if the name was taken before. A setting that the
+    /// account's plan doesn't allow is left to the cloud: ask `settings`.
     async fn create(&self, spec: &ProjectSpec) -> Result<TargetProject>;
 
-    /// Databases of the project's default branch.
+    /// Databases of the project's branch.
     async fn databases(&self, project: &TargetProject) -> Result<Vec<TargetDatabase>>;
+
+    /// Roles of the project's branch.
+    async fn roles(&self, project: &TargetProject) -> Result<Vec<String>>;
 
     /// Creates a database owned by `owner`, and the role too if it is missing. No error if both exist.
     async fn create_database(&self, project: &TargetProject, database: &TargetDatabase) -> Result<()>;
 
-    /// Sets after how many seconds without work the compute suspends (−1: never, 0: the cloud's default); returns the former value,
-    /// or `None` if the account's plan does not allow the change.
-    async fn set_suspend_timeout(&self, project: &TargetProject, seconds: i64) -> Result<Option<i64>>;
+    /// Deletes the database with all that it holds; no error if it is gone.
+    async fn delete_database(&self, project: &TargetProject, name: &str) -> Result<()>;
+
+    /// Deletes the role; no error if it is gone.
+    async fn delete_role(&self, project: &TargetProject, name: &str) -> Result<()>;
+
+    /// What project and compute are set to; all of it, as far as the cloud tells.
+    async fn settings(&self, project: &TargetProject) -> Result<TargetSettings>;
+
+    /// Sets what differs. Another size restarts the compute. What the account's plan doesn't allow is left as near as it
+    /// may be: ask `settings`.
+    async fn change_settings(&self, project: &TargetProject, wanted: &TargetSettings) -> Result<()>;
 
     /// Addresses from which computes of the region connect to others.
     fn egress_addresses(&self, region: &str) -> Result<EgressAddresses>;
 
-    /// How to connect. The password is asked of the cloud, which keeps it.
-    async fn connection(&self, project: &TargetProject, database: &str, role: &str) -> Result<TargetConnection>;
+    /// How to connect as the database's owner. The password is asked of the cloud, which mostly keeps it; `Configuration`
+    /// if it doesn't and `lost` forbids a new one.
+    async fn connection(&self, project: &TargetProject, database: &TargetDatabase, lost: LostPassword) -> Result<TargetConnection>;
 
     /// Deletes the project; no error if it is gone.
     async fn delete(&self, project: &TargetProject) -> Result<()>;

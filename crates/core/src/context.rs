@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::access::Access;
 use crate::clock;
-use crate::cloud::{SourceCloud, TargetCloud, TargetProject};
+use crate::cloud::{SourceCloud, TargetCloud, TargetConnection, TargetProject};
 use crate::door::Door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
@@ -78,9 +78,9 @@ impl Context {
         Door { cloud: &*self.clouds.source, folder: &self.folder, events: &self.events, run: &self.plan.run }
     }
 
-    /// The project that this run made.
+    /// The project that this run made or uses.
     pub fn project(&self) -> Result<TargetProject> {
-        self.folder.output("create-project")
+        self.folder.output(if self.plan.target.project_id.is_some() { "use-project" } else { "create-project" })
     }
 
     /// The target's database.
@@ -88,17 +88,8 @@ impl Context {
         self.target_endpoint
             .get_or_try_init(|| async {
                 let target = &self.plan.target;
-                let connection = self.clouds.target.connection(&self.project()?, &target.database, &target.role).await?;
-                Ok::<_, Error>(Endpoint {
-                    address: self.settings.network.address_of(&connection.host),
-                    host: connection.host,
-                    port: connection.port,
-                    database: connection.database,
-                    user: connection.user,
-                    password: connection.password,
-                    tls: Arc::clone(&self.access.tls),
-                    application_name: self.names().mark,
-                })
+                let connection = self.clouds.target.connection(&self.project()?, &target.database(), target.lost_password()).await?;
+                Ok::<_, Error>(target_endpoint(&self.settings, &self.access, connection, &self.names().mark))
             })
             .await
             .cloned()
@@ -109,9 +100,15 @@ impl Context {
         Ok(self.target_endpoint().await?.connect().await?)
     }
 
-    /// The same, or none if the project is gone: somebody who deleted it by hand must still be able to clean up the source.
+    /// The project, or none if it is gone: somebody who deleted it by hand must still be able to clean up the source.
+    pub async fn project_unless_gone(&self) -> Result<Option<TargetProject>> {
+        let project = self.project()?;
+        self.clouds.target.open(&project.id, Some(&project.branch)).await
+    }
+
+    /// A session in the target's database, or none if the project is gone.
     pub async fn target_unless_gone(&self) -> Result<Option<Session>> {
-        match self.clouds.target.find(&self.plan.target.project).await? {
+        match self.project_unless_gone().await? {
             Some(_) => self.target().await.map(Some),
             None => Ok(None),
         }
@@ -159,6 +156,20 @@ impl Context {
     /// A wait of a step that says what it waits for, since when, and until when.
     pub fn wait(&self, step: &'static str, reason: impl Into<String>, deadline: Option<Duration>) -> Wait<'_> {
         Wait::new(&self.events, step, reason, deadline)
+    }
+}
+
+/// The target's database for these settings.
+pub fn target_endpoint(settings: &Settings, access: &Access, connection: TargetConnection, application_name: &str) -> Endpoint {
+    Endpoint {
+        address: settings.network.address_of(&connection.host),
+        host: connection.host,
+        port: connection.port,
+        database: connection.database,
+        user: connection.user,
+        password: connection.password,
+        tls: Arc::clone(&access.tls),
+        application_name: application_name.to_owned(),
     }
 }
 

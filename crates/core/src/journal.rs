@@ -79,6 +79,7 @@ struct Journal {
 
 const PLAN: &str = "plan.json";
 const JOURNAL: &str = "journal.jsonl";
+const LOCK: &str = "lock";
 
 fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
     let what = what.into();
@@ -89,7 +90,7 @@ impl RunFolder {
     /// Opens or creates the folder and takes its lock.
     pub fn open(path: &Path) -> Result<Self> {
         create_private_folder(path)?;
-        let lock_path = path.join("lock");
+        let lock_path = path.join(LOCK);
         let lock = open_private(&lock_path, OpenOptions::new().create(true).truncate(false).write(true))?;
         lock.try_lock().map_err(|_| {
             Error::new(ErrorKind::RunFolder, format!("another azure2neon process works on the run in {}", path.display()))
@@ -169,6 +170,15 @@ impl RunFolder {
             }),
             _ => Err(Error::new(ErrorKind::Internal, format!("{step} has no output yet"))),
         }
+    }
+
+    /// Removes the folder, in which no run came to be: its own files and these, and itself if nothing else is in it.
+    pub fn discard(self, files: &[&str]) {
+        // What stays does no harm: the next run takes it up.
+        for name in files.iter().chain(&[JOURNAL, LOCK]) {
+            let _ = std::fs::remove_file(self.path.join(name));
+        }
+        let _ = std::fs::remove_dir(&self.path);
     }
 
     /// Moves the folder aside, so that the next run starts afresh; returns where it is now.

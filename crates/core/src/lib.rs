@@ -7,6 +7,7 @@ pub mod access;
 pub mod clock;
 pub mod cloud;
 pub mod comparison;
+pub mod compute;
 pub mod context;
 pub mod door;
 pub mod engine;

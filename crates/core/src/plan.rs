@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::SourceServer;
+use crate::cloud::{LostPassword, SourceServer, TargetDatabase};
+use crate::settings::Home;
 use crate::steps::Action;
 
 /// The plan's format; a program refuses one that it doesn't know.
@@ -46,11 +47,17 @@ pub struct PlannedSource {
     pub sequences: usize,
 }
 
-/// The target to be made.
+/// The target, as it is planned.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlannedTarget {
     /// Project name.
     pub project: String,
+    /// The project's id if it is there already.
+    pub project_id: Option<String>,
+    /// Its branch, as it was named; the default branch if none was.
+    pub branch: Option<String>,
+    /// What of the target the run makes.
+    pub makes: Makes,
     /// Region.
     pub region: String,
     /// Why this region.
@@ -88,6 +95,44 @@ impl CopyPath {
         match self {
             Self::Stream => "through this machine",
             Self::Direct => "by the subscription",
+        }
+    }
+}
+
+/// What of the target the run makes itself, and so may take away again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Makes {
+    /// The project, and with it all else.
+    Project,
+    /// Database and owner, in an existing project.
+    DatabaseAndRole,
+    /// The database; its owner is there already.
+    Database,
+    /// Nothing: the database is there already, and empty.
+    Nothing,
+}
+
+impl PlannedTarget {
+    /// Database and owner.
+    pub fn database(&self) -> TargetDatabase {
+        TargetDatabase { name: self.database.clone(), owner: self.role.clone() }
+    }
+
+    /// Whether it is where these settings want it.
+    pub fn is_at(&self, home: &Home) -> bool {
+        match (home, &self.project_id) {
+            (Home::New(name), None) => *name == self.project,
+            (Home::Existing { project, branch }, Some(id)) => (project == id || *project == self.project) && *branch == self.branch,
+            _ => false,
+        }
+    }
+
+    /// What to do if the cloud keeps no password of the owner.
+    pub fn lost_password(&self) -> LostPassword {
+        match self.makes {
+            Makes::Project | Makes::DatabaseAndRole => LostPassword::Replace,
+            Makes::Database | Makes::Nothing => LostPassword::Fail,
         }
     }
 }

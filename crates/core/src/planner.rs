@@ -1,21 +1,18 @@
 //! Decides what to do. A pure function from what was observed and configured to a plan.
 
+mod target;
+
 use azure2neon_postgres::Inventory;
 use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 
-use crate::cloud::{InboundRule, ProjectSpec, TargetDatabase};
+use crate::cloud::InboundRule;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{
-    CopyPath, Finding, MARK_PREFIX, PLAN_VERSION, Plan, PlannedCopy, PlannedSource, PlannedTarget, RULE_PREFIX, Severity, Stage, Step,
-};
+use crate::plan::{CopyPath, Finding, MARK_PREFIX, PLAN_VERSION, Plan, PlannedCopy, PlannedSource, RULE_PREFIX, Severity, Stage, Step};
 use crate::server_checks;
 use crate::settings::Settings;
 use crate::steps::{self, Action, IdentityChange, ParameterChange, Reverse};
 use crate::survey::Survey;
 use crate::units;
-
-/// Majors that a target can have and that subscribe without a superuser.
-const TARGET_MAJORS: std::ops::RangeInclusive<u32> = 16..=18;
 
 /// Connections to each side in a copy through this machine: a small target's cores are busy with two, a far one's line with four.
 const WORKERS: usize = 4;
@@ -26,20 +23,13 @@ const SLOTS_NEEDED: i64 = 4;
 /// Plans the migration, or says why there can be none.
 pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     refuse_impossible(survey)?;
-    let target = target(survey, settings)?;
+    let target = target::planned(survey, settings)?;
     let copy = copy_path(survey, settings);
     let mark = format!("{MARK_PREFIX}{run}");
     let published = survey.inventory.publishable();
     let identities = replica_identities(&survey.inventory);
     let stored: Vec<&Table> = survey.inventory.tables.iter().filter(|table| table.has_storage()).collect();
     let unlogged = stored.iter().filter(|table| table.persistence == Persistence::Unlogged).count();
-    let spec = ProjectSpec {
-        name: target.project.clone(),
-        region: target.region.clone(),
-        major: target.major,
-        database: target.database.clone(),
-        role: target.role.clone(),
-    };
     let rules: Vec<InboundRule> = survey
         .egress
         .addresses
@@ -48,18 +38,10 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
         .map(|(n, address)| InboundRule { name: format!("{RULE_PREFIX}{run}-{}", n + 1), start: address.clone(), end: address.clone() })
         .collect();
     let owners = survey.inventory.owners.clone();
-    let database = TargetDatabase { name: target.database.clone(), owner: target.role.clone() };
 
     let mut steps = Vec::new();
     let mut add = |stage, actions: Vec<Action>| steps.extend(actions.into_iter().map(|action| Step { stage, action }));
-    add(
-        Stage::PrepareTarget,
-        vec![
-            Action::CreateProject(steps::CreateProject { spec }),
-            Action::CreateDatabase(steps::CreateDatabase { database }),
-            Action::ImportSchema(steps::ImportSchema { keys: copy.path == CopyPath::Direct }),
-        ],
-    );
+    add(Stage::PrepareTarget, target::prepare(survey, settings, &target, copy.path));
     add(
         Stage::PrepareSource,
         vec![
@@ -78,6 +60,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
         ],
     );
     add(Stage::BringOver, bring_over(copy.path, &mark));
+    add(Stage::BringOver, target::keep_history(survey, settings).into_iter().collect());
     add(Stage::KeepInStep, vec![Action::CatchUp(steps::CatchUp {}), Action::Compare(steps::Compare {})]);
     add(
         Stage::CutOver,
@@ -93,7 +76,8 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
             Action::HandOver(steps::HandOver {}),
         ],
     );
-    let finish = finish(&steps);
+    let mut finish = finish(&steps);
+    finish.push(target::restore(survey, settings));
     steps.extend(finish.into_iter().map(|action| Step { stage: Stage::Finish, action }));
 
     let bytes = stored.iter().map(|table| table.bytes).sum();
@@ -111,7 +95,12 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
         },
         target,
         copy,
-        findings: [server_checks::findings(&survey.server, bytes), findings(&survey.inventory, &identities)].concat(),
+        findings: [
+            server_checks::findings(&survey.server, bytes),
+            target::findings(survey, settings),
+            findings(&survey.inventory, &identities),
+        ]
+        .concat(),
         steps,
     })
 }
@@ -158,28 +147,19 @@ fn finish(steps: &[Step]) -> Vec<Action> {
         ("allow-target-inbound", Action::RevokeInbound),
         ("enable-logical-replication", Action::RestoreSettings),
     ];
-    let mut actions: Vec<Action> = wrap
-        .iter()
+    wrap.iter()
         .filter_map(|(of, wrap)| {
             let step = steps.iter().find(|step| step.id() == *of)?;
             let description = step.action.operation().inverse()?;
             Some(wrap(Reverse { of: (*of).to_owned(), description }))
         })
-        .collect();
-    actions.push(Action::RestoreSuspendTimeout(steps::RestoreSuspendTimeout {}));
-    actions
+        .collect()
 }
 
 fn refuse_impossible(survey: &Survey) -> Result<()> {
     server_checks::refuse_impossible(&survey.server)?;
     let blocked = |why: String, hint: &str| Err(Error::new(ErrorKind::Blocked, why).hint(hint.to_owned()));
-    if let Some(project) = &survey.existing {
-        return Err(crate::steps::name_is_taken(project));
-    }
-    if let Some(why) = &survey.region_closed {
-        return Err(Error::new(ErrorKind::Configuration, format!("no new project can be created in {}: {why}", survey.region.0))
-            .hint("name another one with --region (or `region` under [target])"));
-    }
+    target::refuse_taken(survey)?;
     if survey.inventory.encoding != "UTF8" {
         return blocked(
             format!("the database's encoding is {}; Neon has UTF8 only", survey.inventory.encoding),
@@ -193,44 +173,6 @@ fn refuse_impossible(survey: &Survey) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn target(survey: &Survey, settings: &Settings) -> Result<PlannedTarget> {
-    let major = settings.target_major.unwrap_or_else(|| survey.server.major.max(17));
-    if !TARGET_MAJORS.contains(&major) || major < survey.server.major {
-        return Err(Error::new(
-            ErrorKind::Configuration,
-            format!(
-                "the target can't be PostgreSQL {major}: {TARGET_MAJORS:?} are offered, not older than the source's {}",
-                survey.server.major
-            ),
-        )
-        .hint("set pg_version under [target]"));
-    }
-    let database = settings.target_database.clone().unwrap_or_else(|| settings.source_database.clone());
-    if matches!(database.as_str(), "postgres" | "template0" | "template1") {
-        return Err(Error::new(ErrorKind::Configuration, format!("Neon reserves the database name {database}"))
-            .hint("name the target's database: `database = \"app\"` under [target]"));
-    }
-    let role = settings.target_role.clone().unwrap_or_else(|| default_role(&database));
-    let reserved = matches!(role.as_str(), "neon_superuser" | "cloud_admin" | "zenith_admin" | "public" | "none");
-    if reserved || role.starts_with("pg_") {
-        return Err(Error::new(ErrorKind::Configuration, format!("Neon reserves the role name {role}")).hint("set `role` under [target]"));
-    }
-    Ok(PlannedTarget {
-        project: settings.project.clone(),
-        region: survey.region.0.clone(),
-        region_reason: survey.region.1.clone(),
-        major,
-        database,
-        role,
-    })
-}
-
-fn default_role(database: &str) -> String {
-    let name: String = database.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(50).collect();
-    let name = if name.starts_with("pg_") { format!("db_{name}") } else { name };
-    format!("{name}_owner")
 }
 
 fn parameter_changes(survey: &Survey) -> Vec<ParameterChange> {
@@ -280,6 +222,14 @@ fn findings(inventory: &Inventory, identities: &[IdentityChange]) -> Vec<Finding
         findings.push(Finding { id: id.to_owned(), severity, what, advice: advice.to_owned() });
     };
     let names = |tables: Vec<&Table>| tables.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
+    if inventory.tables.is_empty() {
+        add(
+            "no-tables",
+            Severity::Warns,
+            "the database holds no tables".to_owned(),
+            "see that it is the right one: `database` under [source]",
+        );
+    }
     let full: Vec<&Table> = inventory
         .tables
         .iter()

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::compute::ComputeRange;
 use crate::plan::CopyPath;
 
 /// Settings of a migration, without secrets.
@@ -13,8 +14,14 @@ pub struct Settings {
     pub source_database: String,
     /// Login on the source; the server's administrator if none is named.
     pub source_user: Option<String>,
-    /// Name of the target's new project.
-    pub project: String,
+    /// Where the target's database shall be.
+    pub home: Home,
+    /// Sizes of the target's compute when the application uses it; the account's or the project's own if none is named.
+    pub compute: Option<ComputeRange>,
+    /// Its sizes during the migration, if others.
+    pub migration_compute: Option<ComputeRange>,
+    /// For how many seconds the target can be brought back to an earlier state, when the application uses it.
+    pub history_seconds: Option<i64>,
     /// Region of the new project; chosen by the source's region if none is named.
     pub region: Option<String>,
     /// PostgreSQL major version of the target.
@@ -41,6 +48,37 @@ pub struct Settings {
     pub restart_on_restore: bool,
     /// Whether the source takes writes again at the end, when the target is in use.
     pub reopen_source: bool,
+}
+
+/// Where the target's database shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// In a new project of this name.
+    New(String),
+    /// In a project that is there already.
+    Existing {
+        /// Its id or name.
+        project: String,
+        /// Id or name of the branch; the default branch if none is named.
+        branch: Option<String>,
+    },
+}
+
+impl Home {
+    /// The project, as it was named.
+    pub fn project(&self) -> &str {
+        match self {
+            Self::New(project) | Self::Existing { project, .. } => project,
+        }
+    }
+
+    /// The branch, if one was named.
+    pub fn branch(&self) -> Option<&str> {
+        match self {
+            Self::New(_) => None,
+            Self::Existing { branch, .. } => branch.as_deref(),
+        }
+    }
 }
 
 /// Where the new connection string goes.

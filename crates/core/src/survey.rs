@@ -6,11 +6,11 @@ use azure2neon_postgres::fence::{self, FenceBefore};
 use azure2neon_postgres::{Inventory, inventory};
 
 use crate::access::{Access, Login};
-use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetProject};
-use crate::context::Clouds;
+use crate::cloud::{EgressAddresses, LostPassword, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
+use crate::context::{Clouds, target_endpoint};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server_checks;
-use crate::settings::Settings;
+use crate::settings::{Home, Settings};
 
 /// What the planner decides on.
 #[derive(Clone, Debug)]
@@ -33,14 +33,31 @@ pub struct Survey {
     pub fence: FenceBefore,
     /// The target's region, and why this one.
     pub region: (String, String),
-    /// Why a project can't be created there, if so.
+    /// Why no new project can be created there, if so.
     pub region_closed: Option<String>,
-    /// A project that has the planned name already.
-    pub existing: Option<TargetProject>,
     /// A statement's way to the source and back, from this machine.
     pub round_trip: Duration,
+    /// A project that has the new one's name already.
+    pub taken: Option<TargetProject>,
+    /// The project that is there and shall be used, if one was named.
+    pub existing: Option<ExistingTarget>,
     /// From where the target will connect.
     pub egress: EgressAddresses,
+}
+
+/// A target that is there already, as far as the plan depends on it.
+#[derive(Clone, Debug)]
+pub struct ExistingTarget {
+    /// The project with the branch to use.
+    pub project: TargetProject,
+    /// Databases of the branch.
+    pub databases: Vec<TargetDatabase>,
+    /// Roles of the branch.
+    pub roles: Vec<String>,
+    /// What project and compute are set to.
+    pub settings: TargetSettings,
+    /// What the database of the planned name holds, each as `kind name`.
+    pub objects: Vec<String>,
 }
 
 /// Server parameters that logical replication depends on.
@@ -64,11 +81,15 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         )
         .hint("name one of them with --database (or `database` under [source])"));
     }
-    let region = match &settings.region {
-        Some(region) => (region.clone(), "as configured".to_owned()),
-        None => clouds.target.region_for(&server.region)?,
+    let (taken, existing) = match &settings.home {
+        Home::New(name) => (clouds.target.find(name).await?, None),
+        Home::Existing { project, branch } => (None, Some(existing_target(settings, clouds, access, (project, branch.as_deref())).await?)),
     };
-    let existing = clouds.target.find(&settings.project).await?;
+    let region = match (&existing, &settings.region) {
+        (Some(existing), _) => (existing.project.region.clone(), "the project's".to_owned()),
+        (None, Some(region)) => (region.clone(), "as configured".to_owned()),
+        (None, None) => clouds.target.region_for(&server.region)?,
+    };
     let egress = clouds.target.egress_addresses(&region.0)?;
     let region_closed = clouds.target.region_closed(&region.0);
     let user = settings.source_user.clone().unwrap_or_else(|| server.admin_login.clone());
@@ -96,7 +117,34 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         parameters,
         region,
         region_closed,
+        taken,
         existing,
         egress,
+    })
+}
+
+/// The project and branch of these ids or names, and what they hold.
+async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, at: (&str, Option<&str>)) -> Result<ExistingTarget> {
+    let (named, branch) = at;
+    let Some(project) = clouds.target.open(named, branch).await? else {
+        let of_branch = branch.map(|branch| format!(" with a branch {branch}")).unwrap_or_default();
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no Neon project {named}{of_branch} that the key may see"))
+            .hint("see the project's id in the Neon console under Settings, and give it with --existing-project (and --branch)"));
+    };
+    let databases = clouds.target.databases(&project).await?;
+    let name = settings.target_database.as_ref().unwrap_or(&settings.source_database);
+    let objects = match databases.iter().find(|database| database.name == *name) {
+        None => Vec::new(),
+        Some(database) => {
+            let connection = clouds.target.connection(&project, database, LostPassword::Fail).await?;
+            inventory::user_objects(&target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?).await?
+        }
+    };
+    Ok(ExistingTarget {
+        roles: clouds.target.roles(&project).await?,
+        settings: clouds.target.settings(&project).await?,
+        project,
+        databases,
+        objects,
     })
 }

@@ -186,6 +186,8 @@ pub mod sql {
     pub const DATABASE: &str = include_str!("../sql/database.sql");
     /// Extensions with their versions.
     pub const EXTENSIONS: &str = "select extname::pg_catalog.text, extversion from pg_catalog.pg_extension order by extname collate \"C\"";
+    /// Whatever a user made, by kind and name.
+    pub const USER_OBJECTS: &str = over_user_schemas!("../sql/user_objects.sql");
     /// Schemas that a dump leaves out.
     pub const PROVIDER_SCHEMAS: &str = include_str!("../sql/provider_schemas.sql");
 }
@@ -197,6 +199,15 @@ pub mod sql {
 /// What the server answered.
 pub async fn inventory(session: &Session) -> Result<Inventory> {
     read(session).await.doing(|| "read what the database holds")
+}
+
+/// What a user made in the session's database, each as `kind name`; nothing in a new one.
+///
+/// # Errors
+/// What the server answered.
+pub async fn user_objects(session: &Session) -> Result<Vec<String>> {
+    let rows = session.query(sql::USER_OBJECTS, &[]).await.doing(|| "list what the database holds")?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 async fn read(session: &Session) -> Result<Inventory> {

@@ -3,7 +3,7 @@
 
 mod support;
 
-use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, TableKind, inventory};
+use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, TableKind, inventory, user_objects};
 use azure2neon_postgres::{QualifiedName, Table, copy, digest, replica_identity, sequences, views};
 use support::Server;
 
@@ -332,4 +332,42 @@ async fn sequences_move_exactly() {
     sequences::set_sequences(&target, &unknown).await.unwrap_err();
     assert_eq!(values, sequences::read_sequences(&target, &names).await.unwrap());
     sequences::set_sequences(&target, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn whatever_a_user_made_is_told_and_nothing_else() {
+    let server = Server::start(17).await;
+    let user = server.make_user("owner").await.connect().await.unwrap();
+    assert_eq!(user_objects(&user).await.unwrap(), Vec::<String>::new(), "a new database");
+    user.batch_execute(
+        "create schema s; create table s.\"T 1\" (id serial primary key); create view public.v as select 1; create extension hstore schema s;
+         create function s.f() returns int language sql as 'select 1'; create domain public.d as int; create type public.c as (a int);
+         create materialized view public.m as select 1; create publication p for table s.\"T 1\"",
+    )
+    .await
+    .unwrap();
+    let found = user_objects(&user).await.unwrap();
+    for object in [
+        "schema s",
+        "table s.\"T 1\"",
+        "sequence s.\"T 1_id_seq\"",
+        "view public.v",
+        "materialized view public.m",
+        "function s.f",
+        "type public.d",
+        "type public.c",
+        "extension hstore",
+        "publication p",
+    ] {
+        assert!(found.iter().any(|name| name == object), "no {object} in {found:?}");
+    }
+    assert_eq!(found.len(), 10, "{found:?}");
+    let admin = server.session().await;
+    user.batch_execute("drop schema s cascade; drop view public.v; drop materialized view public.m").await.unwrap();
+    user.batch_execute("drop domain public.d; drop type public.c; drop publication p").await.unwrap();
+    admin
+        .batch_execute("create extension pg_stat_statements schema public; create schema neon; create table neon.t (id int)")
+        .await
+        .unwrap();
+    assert_eq!(user_objects(&user).await.unwrap(), Vec::<String>::new(), "the provider's own");
 }

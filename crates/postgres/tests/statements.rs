@@ -22,6 +22,7 @@ async fn statements_prepare_on_every_version() {
             inventory::sql::SCHEMAS,
             inventory::sql::DATABASE,
             inventory::sql::EXTENSIONS,
+            inventory::sql::USER_OBJECTS,
             inventory::sql::PROVIDER_SCHEMAS,
             replication::SLOT,
             replication::BLOCKERS,

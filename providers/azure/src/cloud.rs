@@ -10,6 +10,7 @@ use azure_mgmt_postgresql::Client;
 use azure_mgmt_postgresql::models::{ConfigurationForUpdate, ConfigurationProperties, FirewallRule, FirewallRuleProperties};
 use azure2neon_core::cloud::{InboundRule, Parameter, SourceCloud, SourceServer};
 use azure2neon_core::{Error, ErrorKind, Result};
+use azure2neon_exchange::{Http, Recorder};
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
@@ -19,6 +20,7 @@ use crate::credential::{Credential, CredentialSource};
 use crate::environment::Environment;
 use crate::fault::{Call, Fault};
 use crate::locate::{ResourceId, Wanted};
+use crate::login;
 use crate::names;
 use crate::pace::Pace;
 use crate::servers::{Arm, Attempt, collect};
@@ -52,6 +54,8 @@ pub struct Settings {
     pub answer_timeout: Duration,
     /// Who hears what is waited for.
     pub waits: Waits,
+    /// Who writes the exchanges down, if anybody.
+    pub recorder: Option<Recorder>,
 }
 
 /// What tests put in the place of the world.
@@ -84,7 +88,7 @@ impl AzureCloud {
     }
 
     pub(crate) fn in_world(settings: Settings, world: World) -> Result<Self> {
-        let Settings { environment, endpoint, scope, authority, subscription, resource_group, server, credential, .. } = settings;
+        let Settings { environment, endpoint, scope, authority, subscription, resource_group, server, credential, recorder, .. } = settings;
         let World { pace, http, executor } = world;
         let addresses = environment.addresses();
         let endpoint = match endpoint {
@@ -102,12 +106,12 @@ impl AzureCloud {
         let tokens = Arc::new(Tokens::new(CredentialSource {
             credential: credential.clone(),
             authority: if authority.contains("://") { authority } else { format!("https://{authority}") },
-            http: Arc::new(http.clone()),
+            http: login::client(http.clone(), recorder.clone()),
             executor,
             subscription,
             arm_scope: scope.clone(),
         }));
-        let transport = Arc::new(Transport::new(http, &endpoint, scope, tokens.clone()));
+        let transport = Arc::new(Transport::new(Http::new(http, recorder), &endpoint, scope, tokens.clone()));
         let client = Client::builder(Arc::new(Placeholder))
             .endpoint(endpoint.clone())
             .scopes(&["unused"])

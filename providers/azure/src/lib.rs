@@ -9,6 +9,7 @@ mod credential;
 mod environment;
 mod fault;
 mod locate;
+mod login;
 mod model;
 mod names;
 mod operation;

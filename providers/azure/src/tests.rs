@@ -2,8 +2,6 @@
 
 #[path = "../../logged.rs"]
 mod logged;
-#[path = "../../replay.rs"]
-mod replay;
 
 mod credentials;
 mod faults;
@@ -15,11 +13,8 @@ use std::time::Duration;
 
 use azure2neon_core::ErrorKind;
 use azure2neon_core::cloud::{InboundRule, SourceCloud, Storage};
-use replay::{Accept, Replay};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use azure2neon_exchange::replay::{Replay, Tls};
 use secrecy::SecretString;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsAcceptor;
 
 use azure2neon_core::patience::Growth;
 
@@ -29,28 +24,11 @@ use crate::{AzureCloud, Credential, CredentialKind, Environment, Settings};
 
 const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
 
-#[derive(Clone)]
-struct Tls(TlsAcceptor);
-
-impl Accept for Tls {
-    const SCHEME: &'static str = "https";
-    async fn accept(&self, tcp: tokio::net::TcpStream) -> Option<impl AsyncRead + AsyncWrite + Unpin + Send> {
-        self.0.accept(tcp).await.ok()
-    }
-}
-
 /// Both ends of TLS that trust one fresh certificate.
 fn tls() -> (Tls, rustls::ClientConfig) {
     logged::Logged::start();
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let certificate: CertificateDer<'static> = key.cert.der().clone();
-    let private = PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
-    let server = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], private).unwrap();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(certificate).unwrap();
-    let client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    (Tls(TlsAcceptor::from(Arc::new(server))), client)
+    Tls::fresh()
 }
 
 fn fast() -> Pace {
@@ -89,6 +67,7 @@ fn settings(origin: &str, tls: rustls::ClientConfig) -> Settings {
         tls,
         answer_timeout: Duration::from_secs(20),
         waits: Default::default(),
+        recorder: None,
     }
 }
 

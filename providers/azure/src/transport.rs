@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core_legacy as legacy;
+use azure2neon_exchange::Http;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
@@ -63,7 +64,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 /// The transport of one ARM endpoint with one credential.
 pub(crate) struct Transport {
-    http: reqwest::Client,
+    http: Http,
     origin: url::Origin,
     host: String,
     scope: String,
@@ -77,7 +78,7 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
-    pub(crate) fn new(http: reqwest::Client, endpoint: &Url, scope: String, tokens: Arc<Tokens>) -> Self {
+    pub(crate) fn new(http: Http, endpoint: &Url, scope: String, tokens: Arc<Tokens>) -> Self {
         let host = endpoint.host_str().unwrap_or_default().to_owned();
         Self { http, origin: endpoint.origin(), host, scope, tokens }
     }
@@ -100,16 +101,14 @@ impl Transport {
             if !body.is_empty() || method == reqwest::Method::POST {
                 request = request.body(body.clone());
             }
-            let response = request.header(AUTHORIZATION, bearer).send().await.map_err(|error| self.silence(error))?;
-            let status = response.status().as_u16();
+            let answered = self.http.send(request.header(AUTHORIZATION, bearer)).await.map_err(|error| self.silence(error))?;
+            let azure2neon_exchange::Answer { status, headers, body } = answered;
             tracing::debug!(%method, path = url.path(), status, "Azure answered");
             if status == 401 && refused.is_none() {
                 // Revoked, or refused by a policy that changed: a new token may do.
                 refused = Some(generation);
                 continue;
             }
-            let headers = response.headers().clone();
-            let body = response.bytes().await.map_err(|error| self.lost(error))?;
             if (200..300).contains(&status) {
                 return Ok(Answer { status, headers, body });
             }
@@ -122,12 +121,8 @@ impl Transport {
         if error.is_connect() || error.is_builder() {
             Fault::NotSent { host: self.host.clone(), cause: patience::with_causes(&error.without_url()) }
         } else {
-            self.lost(error)
+            Fault::Lost { host: self.host.clone(), cause: patience::with_causes(&error.without_url()) }
         }
-    }
-
-    fn lost(&self, error: reqwest::Error) -> Fault {
-        Fault::Lost { host: self.host.clone(), cause: patience::with_causes(&error.without_url()) }
     }
 
     /// The token as a header, and its generation; a new one if the one of generation `refused` is still held.

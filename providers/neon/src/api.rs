@@ -13,19 +13,21 @@ use url::Url;
 use crate::fault::Fault;
 use crate::pace::{Pace, jitter};
 use azure2neon_core::patience::{self, Awaited};
+use azure2neon_exchange::{Answer, Http};
 
 /// What stays as it is in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
 
 /// Neon's API with one key.
 pub(crate) struct Api {
-    http: reqwest::Client,
+    http: Http,
     base: Url,
     bearer: HeaderValue,
     pub(crate) pace: Pace,
 }
 
 /// A request: method, path, query and body.
+#[derive(Clone)]
 pub(crate) struct Request {
     method: Method,
     segments: Vec<String>,
@@ -78,7 +80,7 @@ impl Request {
 }
 
 impl Api {
-    pub(crate) fn new(http: reqwest::Client, base: Url, mut bearer: HeaderValue, pace: Pace) -> Self {
+    pub(crate) fn new(http: Http, base: Url, mut bearer: HeaderValue, pace: Pace) -> Self {
         bearer.set_sensitive(true);
         Self { http, base, bearer, pace }
     }
@@ -125,11 +127,8 @@ impl Api {
         if let Some(body) = &request.body {
             call = call.json(body);
         }
-        let response = call.send().await.map_err(silence)?;
-        let status = response.status().as_u16();
+        let Answer { status, headers, body } = self.http.send(call).await.map_err(silence)?;
         tracing::debug!(method = %request.method, path = url.path(), status, "Neon answered");
-        let headers = response.headers().clone();
-        let body = response.bytes().await.map_err(silence)?;
         if (200..300).contains(&status) {
             return Ok(body.to_vec());
         }

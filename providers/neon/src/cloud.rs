@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure2neon_core::cloud::{EgressAddresses, ProjectSpec, TargetCloud, TargetConnection, TargetDatabase, TargetProject};
+use azure2neon_core::cloud::{
+    EgressAddresses, LostPassword, ProjectSpec, TargetCloud, TargetConnection, TargetDatabase, TargetProject, TargetSettings,
+};
 use azure2neon_core::{Error, ErrorKind, Result};
+use azure2neon_exchange::{Http, Recorder};
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,6 +18,7 @@ use url::Url;
 use crate::api::{Api, Request};
 use crate::fault::Fault;
 use crate::model::{ConnectionUri, Databases, OneEndpoint, Reset, Roles};
+use crate::operations::TRIES;
 use crate::pace::Pace;
 use crate::{organisation, regions, uri};
 use azure2neon_core::patience::Waits;
@@ -28,13 +32,15 @@ pub struct Settings {
     /// The organisation; by default the key's own, or the only one of the key's owner.
     pub org_id: Option<String>,
     /// The addresses from which computes connect, in place of the built-in table.
-    pub egress_override: Option<Vec<String>>,
+    pub egress_override: Option<EgressAddresses>,
     /// Whom to trust.
     pub tls: rustls::ClientConfig,
     /// How long an answer may take before it counts as lost.
     pub answer_timeout: Duration,
     /// Who hears what is waited for.
     pub waits: Waits,
+    /// Who writes the exchanges down, if anybody.
+    pub recorder: Option<Recorder>,
 }
 
 /// Projects on Neon.
@@ -42,7 +48,7 @@ pub struct NeonCloud {
     pub(crate) api: Api,
     pub(crate) org_id: Option<String>,
     pub(crate) only_org: OnceCell<String>,
-    egress_override: Option<Vec<String>>,
+    egress_override: Option<EgressAddresses>,
 }
 
 /// What a branch holds by name.
@@ -69,7 +75,7 @@ impl NeonCloud {
     }
 
     pub(crate) fn with_pace(settings: Settings, pace: Pace) -> Result<Self> {
-        let Settings { endpoint, api_key, org_id, egress_override, tls, answer_timeout, .. } = settings;
+        let Settings { endpoint, api_key, org_id, egress_override, tls, answer_timeout, recorder, .. } = settings;
         let configuration = |text: String| Error::new(ErrorKind::Configuration, text);
         if !matches!(endpoint.scheme(), "https" | "http") || !endpoint.has_host() || endpoint.query().is_some() {
             return Err(configuration(format!("`{endpoint}` can't be the address of Neon's API")));
@@ -79,10 +85,11 @@ impl NeonCloud {
         let bearer = bearer.ok_or_else(|| {
             configuration("the Neon API key is empty or holds characters that no key has".to_owned()).hint("set NEON_API_KEY")
         })?;
-        for address in egress_override.iter().flatten() {
+        for address in egress_override.iter().flat_map(|given| &given.addresses) {
             let parsed = address.parse::<std::net::Ipv4Addr>();
             if parsed.map_or(true, |address| address.is_unspecified()) {
-                return Err(configuration(format!("`{address}` is no IPv4 address of Neon")));
+                return Err(configuration(format!("`{address}` is no IPv4 address of Neon"))
+                    .hint("give one address each with --egress-address, or one a line in the `egress_file` under [target]"));
             }
         }
         let http = reqwest::Client::builder()
@@ -93,8 +100,8 @@ impl NeonCloud {
             .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error))?;
-        let api = Api::new(http, endpoint, bearer, pace);
-        let egress_override = egress_override.filter(|addresses| !addresses.is_empty());
+        let api = Api::new(Http::new(http, recorder), endpoint, bearer, pace);
+        let egress_override = egress_override.filter(|given| !given.addresses.is_empty());
         Ok(Self { api, org_id, only_org: OnceCell::new(), egress_override })
     }
 
@@ -104,9 +111,9 @@ impl NeonCloud {
         segments
     }
 
-    async fn has_role(&self, project: &TargetProject, name: &str) -> std::result::Result<bool, Fault> {
+    async fn list_roles(&self, project: &TargetProject) -> std::result::Result<Vec<String>, Fault> {
         let listed: Roles = self.api.send(Request::get(&Self::of_branch(project, &["roles"]))).await?;
-        Ok(listed.roles.iter().any(|role| role.name == name))
+        Ok(listed.roles.into_iter().map(|role| role.name).collect())
     }
 
     async fn list_databases(&self, project: &TargetProject) -> std::result::Result<Vec<TargetDatabase>, Fault> {
@@ -116,35 +123,51 @@ impl NeonCloud {
 
     async fn has(&self, project: &TargetProject, kind: Kind, name: &str) -> std::result::Result<bool, Fault> {
         match kind {
-            Kind::Role => self.has_role(project, name).await,
+            Kind::Role => Ok(self.list_roles(project).await?.iter().any(|role| role == name)),
             Kind::Database => Ok(self.list_databases(project).await?.iter().any(|one| one.name == name)),
         }
     }
 
     /// Creates what is not there; after a lost answer, or "already exists", what is there decides.
     async fn create_once(&self, project: &TargetProject, kind: Kind, name: &str, body: Value) -> std::result::Result<(), Fault> {
-        if self.has(project, kind, name).await? {
-            return Ok(());
-        }
-        let segments = Self::of_branch(project, &[kind.segment()]);
-        match self.api.write(&project.id, Request::post(&segments, body)).await {
-            Err(fault) if fault.is_ambiguous() || fault.says_exists() => {
-                self.api.settle(&project.id).await?;
-                if self.has(project, kind, name).await? { Ok(()) } else { Err(fault) }
+        let request = Request::post(&Self::of_branch(project, &[kind.segment()]), body);
+        let (mut tries, mut unsure) = (0, None);
+        loop {
+            if self.has(project, kind, name).await? {
+                return Ok(());
             }
-            result => result,
+            if let Some(fault) = unsure.take_if(|_| tries >= TRIES) {
+                return Err(fault);
+            }
+            tries += 1;
+            match self.api.write(&project.id, request.clone()).await {
+                Err(fault) if fault.is_ambiguous() || fault.says_exists() => {
+                    self.api.settle(&project.id).await?;
+                    unsure = Some(fault);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn delete_named(&self, project: &TargetProject, kind: Kind, name: &str) -> Result<()> {
+        let request = Request::new(Method::DELETE, &Self::of_branch(project, &[kind.segment(), name]));
+        match self.api.write_again(&project.id, request).await {
+            Err(fault) if !fault.is_not_found() => Err(fault.error(&format!("delete {name} from the {} on Neon", kind.segment()))),
+            _ => Ok(()),
         }
     }
 
     /// A project that doesn't store passwords gives a new one instead. That cuts the compute's connections.
-    async fn reset_password(&self, project: &TargetProject, database: &str, role: &str) -> std::result::Result<TargetConnection, Fault> {
-        let segments = Self::of_branch(project, &["roles", role, "reset_password"]);
-        let reset: Reset = self.api.send(Request::new(Method::POST, &segments)).await?;
+    async fn reset_password(&self, project: &TargetProject, database: &TargetDatabase) -> std::result::Result<TargetConnection, Fault> {
+        let TargetDatabase { name, owner } = database;
+        let segments = Self::of_branch(project, &["roles", owner, "reset_password"]);
+        let reset: Reset = self.api.send_again(Request::new(Method::POST, &segments)).await?;
         self.api.finish(&project.id, reset.operations).await?;
         let password = reset.role.password.ok_or_else(|| Fault::Malformed("a new password is missing".to_owned()))?;
         let found: OneEndpoint = self.api.send(Request::get(&["projects", &project.id, "endpoints", &project.endpoint])).await?;
         let host = found.endpoint.host.ok_or_else(|| Fault::Malformed("the compute has no host".to_owned()))?;
-        Ok(TargetConnection { host: uri::direct(&host), port: 5432, database: database.to_owned(), user: role.to_owned(), password })
+        Ok(TargetConnection { host: uri::direct(&host), port: 5432, database: name.clone(), user: owner.clone(), password })
     }
 }
 
@@ -166,6 +189,10 @@ impl TargetCloud for NeonCloud {
         self.find_project(name).await
     }
 
+    async fn open(&self, project: &str, branch: Option<&str>) -> Result<Option<TargetProject>> {
+        self.open_project(project, branch).await
+    }
+
     async fn create(&self, spec: &ProjectSpec) -> Result<TargetProject> {
         self.create_project(spec).await
     }
@@ -173,6 +200,11 @@ impl TargetCloud for NeonCloud {
     async fn databases(&self, project: &TargetProject) -> Result<Vec<TargetDatabase>> {
         let result = self.list_databases(project).await;
         result.map_err(|fault| fault.error(&format!("list the databases of the Neon project {}", project.name)))
+    }
+
+    async fn roles(&self, project: &TargetProject) -> Result<Vec<String>> {
+        let result = self.list_roles(project).await;
+        result.map_err(|fault| fault.error(&format!("list the roles of the Neon project {}", project.name)))
     }
 
     async fn create_database(&self, project: &TargetProject, database: &TargetDatabase) -> Result<()> {
@@ -185,47 +217,50 @@ impl TargetCloud for NeonCloud {
         created.map_err(|fault| fault.error(&format!("create the database {name} on Neon")))
     }
 
-    async fn set_suspend_timeout(&self, project: &TargetProject, seconds: i64) -> Result<Option<i64>> {
-        let what = format!("set the suspend timeout of the Neon project {}", project.name);
-        let endpoint = || Request::get(&["projects", &project.id, "endpoints", &project.endpoint]);
-        let found: OneEndpoint = self.api.send(endpoint()).await.map_err(|fault| fault.error(&what))?;
-        let former = found.endpoint.suspend_timeout_seconds.unwrap_or(0);
-        if former == seconds {
-            return Ok(Some(former));
-        }
-        let patch = || {
-            let body = json!({ "endpoint": { "suspend_timeout_seconds": seconds } });
-            Request::new(Method::PATCH, &["projects", &project.id, "endpoints", &project.endpoint]).body(body)
-        };
-        let mut result = self.api.write(&project.id, patch()).await;
-        if result.as_ref().is_err_and(Fault::is_ambiguous) {
-            // To set it twice does no harm.
-            result = self.api.write(&project.id, patch()).await;
-        }
-        match result {
-            Ok(()) => Ok(Some(former)),
-            Err(fault) if fault.is_suspend_refused() => Ok(None),
-            Err(fault) => Err(fault.error(&what)),
-        }
+    async fn delete_database(&self, project: &TargetProject, name: &str) -> Result<()> {
+        self.delete_named(project, Kind::Database, name).await
+    }
+
+    async fn delete_role(&self, project: &TargetProject, name: &str) -> Result<()> {
+        self.delete_named(project, Kind::Role, name).await
+    }
+
+    async fn settings(&self, project: &TargetProject) -> Result<TargetSettings> {
+        let result = self.read_settings(project).await;
+        result.map_err(|fault| fault.error(&format!("read the settings of the Neon project {}", project.name)))
+    }
+
+    async fn change_settings(&self, project: &TargetProject, wanted: &TargetSettings) -> Result<()> {
+        let result = self.write_settings(project, wanted).await;
+        result.map_err(|fault| fault.error(&format!("change the Neon project {} to {wanted}", project.name)))
     }
 
     fn egress_addresses(&self, region: &str) -> Result<EgressAddresses> {
-        regions::egress(region, self.egress_override.as_deref())
+        match &self.egress_override {
+            Some(given) => Ok(given.clone()),
+            None => regions::egress(region),
+        }
     }
 
-    async fn connection(&self, project: &TargetProject, database: &str, role: &str) -> Result<TargetConnection> {
-        let what = format!("get the connection to the database {database} on Neon");
+    async fn connection(&self, project: &TargetProject, database: &TargetDatabase, lost: LostPassword) -> Result<TargetConnection> {
+        let TargetDatabase { name, owner } = database;
+        let what = format!("get the connection to the database {name} on Neon");
         let request = Request::get(&["projects", &project.id, "connection_uri"])
             .query("branch_id", project.branch.as_str())
             .query("endpoint_id", project.endpoint.as_str())
-            .query("database_name", database)
-            .query("role_name", role)
+            .query("database_name", name)
+            .query("role_name", owner)
             .query("pooled", "false");
         let found = match self.api.send::<ConnectionUri>(request).await {
             Ok(answer) => uri::parse(&answer.uri).ok_or_else(|| Fault::Malformed("the connection URI has another form".to_owned())),
-            Err(fault) if fault.status() == Some(412) || fault.says("storing passwords is not enabled") => {
-                self.reset_password(project, database, role).await
-            }
+            Err(fault) if fault.keeps_no_password() => match lost {
+                LostPassword::Replace => self.reset_password(project, database).await,
+                LostPassword::Fail => {
+                    let text = format!("Neon keeps no password of the role {owner}, and a new one would lock out whoever uses it");
+                    return Err(Error::new(ErrorKind::Configuration, text)
+                        .hint("name a new database with a new owner: `database` and `role` under [target]"));
+                }
+            },
             Err(fault) => Err(fault),
         };
         found.map_err(|fault| fault.error(&what))

@@ -92,6 +92,35 @@ impl Fault {
         self.says("suspend interval changing is not allowed")
     }
 
+    /// The plan doesn't keep so much history. Its words are not documented.
+    pub(crate) fn is_history_refused(&self) -> bool {
+        self.status().is_some_and(|status| (400..500).contains(&status)) && self.says("history")
+    }
+
+    /// The project doesn't store passwords.
+    pub(crate) fn keeps_no_password(&self) -> bool {
+        self.status() == Some(412) || self.says("storing passwords is not enabled")
+    }
+
+    /// What to do about a limit of the account's plan, if that is what it is.
+    fn way_around_limit(&self) -> Option<&'static str> {
+        let Self::Answer { status: 400..=422, code, message, .. } = self else { return None };
+        let message = message.to_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        if code.starts_with("PROJECTS_LIMIT") || says(&["projects limit"]) {
+            return Some(
+                "delete a project in the Neon console, migrate into one that is there with --existing-project, or raise the plan under Billing",
+            );
+        }
+        if says(&["autoscaling", "compute unit", "compute size"]) {
+            return Some(
+                "`azure2neon abort`, then name a smaller `compute` or `migration_compute` under [target] (the Free plan allows 2 CU), or raise the plan in the Neon console under Billing",
+            );
+        }
+        let is_limit = ["LIMIT", "QUOTA", "EXCEEDED"].iter().any(|word| code.contains(word)) || says(&["limit", "quota", "exceeded"]);
+        is_limit.then_some("delete what is not needed, or raise the limit in the Neon console under Billing")
+    }
+
     /// The error for the operator; `what` completes "could not …".
     pub(crate) fn error(self, what: &str) -> Error {
         let kind = match &self {
@@ -105,14 +134,17 @@ impl Fault {
             Self::Answer { status: 404, .. } => ErrorKind::NotFound,
             _ => ErrorKind::Cloud,
         };
-        let limit = matches!(&self, Self::Answer { code, message, .. }
-            if ["LIMIT", "QUOTA", "EXCEEDED"].iter().any(|word| code.contains(word)) || message.to_lowercase().contains("limit"));
+        let limit = self.way_around_limit();
         let error = Error::new(kind, format!("could not {what}: {self}"));
+        if let Some(hint) = limit {
+            return error.hint(hint);
+        }
         match kind {
             ErrorKind::Credentials => error.hint("check NEON_API_KEY, or make a new key in the Neon console under Settings → API keys"),
-            ErrorKind::Permission => error.hint("use a key of the organisation or of a member of it, not one of a single project"),
+            ErrorKind::Permission => error.hint(
+                "use a key of the organisation or of a member of it; one of a single project can only migrate into that: --existing-project ID",
+            ),
             ErrorKind::Configuration => error.hint("name the organisation with --org-id"),
-            ErrorKind::Cloud if limit => error.hint("delete what is not needed, or raise the limit in the Neon console under Billing"),
             _ => error,
         }
     }

@@ -12,6 +12,7 @@ mod organisation;
 mod pace;
 mod projects;
 mod regions;
+mod settings;
 mod uri;
 
 #[cfg(test)]

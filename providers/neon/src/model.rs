@@ -47,6 +47,12 @@ pub(crate) struct Project {
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) pg_version: u32,
     pub(crate) created_at: Option<String>,
+    pub(crate) history_retention_seconds: Option<i64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct OneProject {
+    pub(crate) project: Project,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +72,7 @@ pub(crate) struct Pagination {
 #[derive(Deserialize)]
 pub(crate) struct Branch {
     pub(crate) id: String,
+    pub(crate) name: Option<String>,
     /// `primary` is the older name of it.
     pub(crate) default: Option<bool>,
     pub(crate) primary: Option<bool>,
@@ -85,6 +92,8 @@ pub(crate) struct Endpoint {
     pub(crate) r#type: Option<String>,
     pub(crate) host: Option<String>,
     pub(crate) suspend_timeout_seconds: Option<i64>,
+    pub(crate) autoscaling_limit_min_cu: Option<f64>,
+    pub(crate) autoscaling_limit_max_cu: Option<f64>,
 }
 
 impl Endpoint {

@@ -1,11 +1,15 @@
 //! Waiting for what a request started: an answer of Neon is a receipt, the work comes after it.
 
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::api::{Api, Request};
 use crate::fault::Fault;
 use crate::model::{OneOperation, Operation, Operations};
 use azure2neon_core::patience::Awaited;
+
+/// How often a write is sent whose answers are lost.
+pub(crate) const TRIES: u32 = 3;
 
 impl Api {
     /// Waits until all operations of the project have succeeded.
@@ -69,5 +73,22 @@ impl Api {
     pub(crate) async fn write(&self, project: &str, request: Request) -> Result<(), Fault> {
         let started: Operations = self.send(request).await?;
         self.finish(project, started.operations).await
+    }
+
+    /// The same for a write that does no harm twice.
+    pub(crate) async fn write_again(&self, project: &str, request: Request) -> Result<(), Fault> {
+        let started: Operations = self.send_again(request).await?;
+        self.finish(project, started.operations).await
+    }
+
+    /// Sends a write that does no harm twice again when its answer is lost.
+    pub(crate) async fn send_again<T: DeserializeOwned>(&self, request: Request) -> Result<T, Fault> {
+        for _ in 1..TRIES {
+            match self.send(request.clone()).await {
+                Err(fault) if fault.is_ambiguous() => tokio::time::sleep(self.pace.retry.first).await,
+                result => return result,
+            }
+        }
+        self.send(request).await
     }
 }

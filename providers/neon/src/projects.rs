@@ -1,6 +1,8 @@
 //! Projects: finding one by its name, making one exactly once.
 
-use azure2neon_core::cloud::{ProjectSpec, TargetProject};
+use std::collections::HashSet;
+
+use azure2neon_core::cloud::{ProjectSpec, TargetProject, TargetSettings};
 use azure2neon_core::{Error, ErrorKind, Result};
 use reqwest::Method;
 use serde_json::json;
@@ -8,14 +10,16 @@ use serde_json::json;
 use crate::api::Request;
 use crate::cloud::NeonCloud;
 use crate::fault::Fault;
-use crate::model::{Branch, Branches, Created, Endpoint, Endpoints, Project, Projects};
-use crate::{organisation, regions};
+use crate::model::{Branch, Branches, Created, Endpoint, Endpoints, OneProject, Project, Projects};
+use crate::operations::TRIES;
+use crate::{organisation, regions, settings};
 
 /// Projects a page; the most that Neon allows.
 const PAGE: &str = "400";
 
-/// How often a project is asked for anew, each time after it was looked for by name.
-const CREATE_TRIES: u32 = 3;
+fn no_branch() -> Error {
+    Error::new(ErrorKind::Cloud, "the Neon project that was created has no default branch")
+}
 
 impl NeonCloud {
     /// The organisation, as far as it is known.
@@ -43,7 +47,7 @@ impl NeonCloud {
     }
 
     async fn search(&self, name: &str) -> std::result::Result<Vec<Project>, Fault> {
-        let mut found = Vec::new();
+        let (mut seen, mut found) = (HashSet::new(), Vec::new());
         let mut cursor: Option<String> = None;
         loop {
             let mut request = Request::get(&["projects"]).query("limit", PAGE).query("search", name);
@@ -54,28 +58,66 @@ impl NeonCloud {
                 request = request.query("cursor", cursor.as_str());
             }
             let page: Projects = self.api.send(request).await?;
-            let empty = page.projects.is_empty();
+            let news = page.projects.iter().filter(|project| seen.insert(project.id.clone())).count();
             found.extend(page.projects.into_iter().filter(|project| project.name == name));
-            // The last page has a cursor as well: only an empty one is the end.
-            let next = page.pagination.and_then(|pagination| pagination.cursor).filter(|next| !next.is_empty());
-            if empty || next.is_none() || next == cursor {
+            // The last page has a cursor as well: one without anything new is the end.
+            cursor = page.pagination.and_then(|pagination| pagination.cursor).filter(|next| !next.is_empty());
+            if news == 0 || cursor.is_none() {
                 return Ok(found);
             }
-            cursor = next;
         }
     }
 
-    pub(crate) async fn find_project(&self, name: &str) -> Result<Option<TargetProject>> {
+    /// The only project of this name.
+    async fn only_named(&self, name: &str) -> Result<Option<Project>> {
         let mut found = self.named(name).await?;
-        match found.len() {
-            0 => Ok(None),
-            1 => Ok(Some(self.complete(found.remove(0), None, Vec::new()).await?)),
-            count => {
-                let ids: Vec<&str> = found.iter().map(|project| project.id.as_str()).collect();
-                let text = format!("there are {count} Neon projects named {name}: {}", ids.join(", "));
-                Err(Error::new(ErrorKind::Configuration, text)
-                    .hint("rename or delete all but one in the Neon console, or choose another name"))
-            }
+        if found.len() < 2 {
+            return Ok(found.pop());
+        }
+        let ids: Vec<&str> = found.iter().map(|project| project.id.as_str()).collect();
+        let text = format!("there are {} Neon projects named {name}: {}", ids.len(), ids.join(", "));
+        Err(Error::new(ErrorKind::Configuration, text)
+            .hint("choose another name, or name the one to migrate into by its id with --existing-project"))
+    }
+
+    pub(crate) async fn find_project(&self, name: &str) -> Result<Option<TargetProject>> {
+        let Some(project) = self.only_named(name).await? else { return Ok(None) };
+        // Its creation may have been interrupted here and still go on there: branch and compute come with it.
+        let settled = self.api.settle(&project.id).await;
+        settled.map_err(|fault| fault.error(&format!("wait for the creation of the Neon project {name}")))?;
+        self.with_branch(project, None).await
+    }
+
+    pub(crate) async fn open_project(&self, named: &str, branch: Option<&str>) -> Result<Option<TargetProject>> {
+        let of_id = self.project_of_id(named).await.map_err(|fault| fault.error(&format!("look for the Neon project {named}")))?;
+        let found = match of_id {
+            Some(project) => Some(project),
+            None => self.only_named(named).await?,
+        };
+        match found {
+            Some(project) => self.with_branch(project, branch).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Asked first, since a key of one project may do nothing else. Whatever can't be an id is not asked for.
+    async fn project_of_id(&self, id: &str) -> std::result::Result<Option<Project>, Fault> {
+        if !id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
+            return Ok(None);
+        }
+        match self.api.send::<OneProject>(Request::get(&["projects", id])).await {
+            Ok(found) => Ok(Some(found.project)),
+            Err(fault) if fault.is_not_found() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The project with the branch of this id or name, else its default branch; none if there is no such branch.
+    async fn with_branch(&self, project: Project, branch: Option<&str>) -> Result<Option<TargetProject>> {
+        let found = self.branch(&project.id, branch).await;
+        match found.map_err(|fault| fault.error(&format!("list the branches of the Neon project {}", project.name)))? {
+            Some(branch) => self.complete(project, branch, Vec::new()).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -92,29 +134,31 @@ impl NeonCloud {
             return Err(taken());
         }
         let what = format!("create the Neon project {}", spec.name);
-        let mut never_suspend = true;
+        let mut with_suspend = spec.settings.suspend_seconds.is_some();
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.post_project(spec, never_suspend).await {
+            match self.post_project(spec, with_suspend).await {
                 Ok(created) => {
                     let id = created.project.id.clone();
                     self.api.finish(&id, created.operations).await.map_err(|fault| fault.error(&what))?;
-                    return self.complete(created.project, created.branch, created.endpoints).await;
+                    return match created.branch {
+                        Some(branch) => self.complete(created.project, branch.id, created.endpoints).await,
+                        None => self.with_branch(created.project, None).await?.ok_or_else(no_branch),
+                    };
                 }
-                Err(fault) if never_suspend && fault.is_suspend_refused() => {
+                Err(fault) if with_suspend && fault.is_suspend_refused() => {
                     tracing::info!("the plan has no say over when a compute suspends");
-                    never_suspend = false;
+                    with_suspend = false;
                 }
                 Err(fault) if fault.is_ambiguous() => {
                     // It may be there all the same. The name was free before, so one of that name is ours.
                     tracing::warn!(fault = %fault, "the answer to the project's creation was lost; looking for it");
                     tokio::time::sleep(self.api.pace.retry.first).await;
                     if let Some(project) = self.find_project(&spec.name).await? {
-                        self.api.settle(&project.id).await.map_err(|fault| fault.error(&what))?;
                         return Ok(project);
                     }
-                    if tries >= CREATE_TRIES {
+                    if tries >= TRIES {
                         return Err(fault.error(&what));
                     }
                 }
@@ -124,7 +168,7 @@ impl NeonCloud {
         }
     }
 
-    async fn post_project(&self, spec: &ProjectSpec, never_suspend: bool) -> std::result::Result<Created, Fault> {
+    async fn post_project(&self, spec: &ProjectSpec, with_suspend: bool) -> std::result::Result<Created, Fault> {
         let mut project = json!({
             "name": spec.name,
             "region_id": spec.region,
@@ -135,20 +179,20 @@ impl NeonCloud {
         if let Some(org) = self.organisation() {
             project["org_id"] = json!(org);
         }
-        if never_suspend {
-            // A compute that suspends stops the subscription's workers, silently.
-            project["default_endpoint_settings"] = json!({ "suspend_timeout_seconds": -1 });
+        let TargetSettings { compute, suspend_seconds, history_seconds } = spec.settings;
+        let compute = settings::of_endpoint(compute, suspend_seconds.filter(|_| with_suspend));
+        if !compute.is_empty() {
+            project["default_endpoint_settings"] = compute.into();
+        }
+        if let Some(seconds) = history_seconds {
+            project["history_retention_seconds"] = json!(seconds);
         }
         self.api.send(Request::post(&["projects"], json!({ "project": project }))).await
     }
 
-    /// The project with its default branch and its endpoint, which are asked for if they are not at hand.
-    async fn complete(&self, project: Project, branch: Option<Branch>, endpoints: Vec<Endpoint>) -> Result<TargetProject> {
+    /// The project with its branch and the branch's endpoint, which is asked for if it is not at hand.
+    async fn complete(&self, project: Project, branch: String, endpoints: Vec<Endpoint>) -> Result<TargetProject> {
         let what = format!("read the Neon project {}", project.name);
-        let branch = match branch {
-            Some(branch) => branch.id,
-            None => self.default_branch(&project.id).await.map_err(|fault| fault.error(&what))?,
-        };
         let mine = |endpoint: &Endpoint| endpoint.writes() && endpoint.branch_id.as_ref().is_none_or(|id| *id == branch);
         let endpoint = match endpoints.into_iter().find(mine) {
             Some(endpoint) => endpoint.id,
@@ -157,17 +201,23 @@ impl NeonCloud {
                 let listed: Endpoints = self.api.send(request).await.map_err(|fault| fault.error(&what))?;
                 let found = listed.endpoints.into_iter().find(mine).map(|endpoint| endpoint.id);
                 found.ok_or_else(|| {
-                    let text = format!("could not {what}: its default branch has no compute that takes writes");
+                    let text = format!("could not {what}: its branch {branch} has no compute that takes writes");
                     Error::new(ErrorKind::Cloud, text).hint("add a primary compute to the branch in the Neon console")
                 })?
             }
         };
-        let Project { id, name, region_id: region, pg_version: major, created_at } = project;
+        let Project { id, name, region_id: region, pg_version: major, created_at, .. } = project;
         let created = created_at.and_then(|text| text.parse().ok());
         Ok(TargetProject { id, name, region, major, branch, endpoint, created })
     }
 
-    async fn default_branch(&self, project: &str) -> std::result::Result<String, Fault> {
+    /// The branch of this id or name, else the default one.
+    async fn branch(&self, project: &str, wanted: Option<&str>) -> std::result::Result<Option<String>, Fault> {
+        let is_it = |branch: &Branch| match wanted {
+            Some(wanted) => branch.id == wanted || branch.name.as_deref() == Some(wanted),
+            None => branch.default.or(branch.primary) == Some(true),
+        };
+        let mut seen = HashSet::new();
         let mut cursor: Option<String> = None;
         loop {
             let mut request = Request::get(&["projects", project, "branches"]).query("limit", "100");
@@ -175,32 +225,21 @@ impl NeonCloud {
                 request = request.query("cursor", cursor.as_str());
             }
             let page: Branches = self.api.send(request).await?;
-            let empty = page.branches.is_empty();
-            let default = |branch: &Branch| branch.default.or(branch.primary) == Some(true);
-            if let Some(branch) = page.branches.into_iter().find(default) {
-                return Ok(branch.id);
+            let news = page.branches.iter().filter(|branch| seen.insert(branch.id.clone())).count();
+            if let Some(branch) = page.branches.into_iter().find(is_it) {
+                return Ok(Some(branch.id));
             }
-            let next = page.pagination.and_then(|pagination| pagination.next).filter(|next| !next.is_empty());
-            if empty || next.is_none() || next == cursor {
-                return Err(Fault::Malformed("the project has no default branch".to_owned()));
+            cursor = page.pagination.and_then(|pagination| pagination.next).filter(|next| !next.is_empty());
+            if news == 0 || cursor.is_none() {
+                return Ok(None);
             }
-            cursor = next;
         }
     }
 
     pub(crate) async fn delete_project(&self, project: &TargetProject) -> Result<()> {
-        let request = || Request::new(Method::DELETE, &["projects", &project.id]);
-        let what = format!("delete the Neon project {}", project.name);
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match self.api.write(&project.id, request()).await {
-                Ok(()) => return Ok(()),
-                Err(fault) if fault.is_not_found() => return Ok(()),
-                // Deleting twice does no harm.
-                Err(fault) if fault.is_ambiguous() && tries < CREATE_TRIES => tokio::time::sleep(self.api.pace.retry.first).await,
-                Err(fault) => return Err(fault.error(&what)),
-            }
+        match self.api.write_again(&project.id, Request::new(Method::DELETE, &["projects", &project.id])).await {
+            Err(fault) if !fault.is_not_found() => Err(fault.error(&format!("delete the Neon project {}", project.name))),
+            _ => Ok(()),
         }
     }
 }

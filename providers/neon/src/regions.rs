@@ -177,11 +177,8 @@ fn open() -> Vec<&'static str> {
     EGRESS.iter().map(|(region, _)| *region).filter(|region| closed(region).is_none()).collect()
 }
 
-/// The addresses from which the region's computes connect; `given` replaces the table.
-pub(crate) fn egress(region: &str, given: Option<&[String]>) -> Result<EgressAddresses> {
-    if let Some(addresses) = given {
-        return Ok(EgressAddresses { addresses: addresses.to_vec(), provenance: "given by the operator".to_owned() });
-    }
+/// The addresses from which the region's computes connect.
+pub(crate) fn egress(region: &str) -> Result<EgressAddresses> {
     let Some((_, addresses)) = EGRESS.iter().find(|(known, _)| *known == region) else {
         let text = format!("the addresses from which Neon's region {region} connects are not known");
         let hint =
@@ -244,10 +241,23 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_table_is_this_one() {
+        let text = include_str!("../../../docs/neon.md");
+        let rows: Vec<(&str, &str)> =
+            text.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix("` |")?.split_once("` | `")).collect();
+        let documented: Vec<(&str, &str)> = rows.iter().flat_map(|(from, to)| from.split("`, `").map(|from| (from, *to))).collect();
+        let mut known: Vec<(&str, &str)> = NEAREST.iter().map(|(from, to, _)| (*from, *to)).collect();
+        let mut documented: Vec<(&str, &str)> = documented.into_iter().filter(|(_, to)| to.starts_with("aws-")).collect();
+        known.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(documented, known);
+    }
+
+    #[test]
     fn every_default_is_open_and_its_addresses_are_known() {
         for (_, target, _) in NEAREST {
             assert_eq!(closed(target), None);
-            assert!(!egress(target, None).unwrap().addresses.is_empty());
+            assert!(!egress(target).unwrap().addresses.is_empty());
         }
         assert!(closed("azure-gwc").unwrap().contains("aws-eu-central-1"));
         assert!(closed("azure-new").is_some());
@@ -261,12 +271,10 @@ mod tests {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), count);
-        let of = |region: &str| egress(region, None).unwrap();
+        let of = |region: &str| egress(region).unwrap();
         assert_eq!(of("aws-us-east-1").addresses.len(), 21);
         assert!(of("aws-eu-west-2").addresses.contains(&"18.133.205.39".to_owned()));
         assert!(of("aws-eu-west-2").provenance.contains("2026-04-01"));
-        assert_eq!(egress("aws-moon-1", None).unwrap_err().kind(), ErrorKind::Configuration);
-        let given = egress("aws-moon-1", Some(&["203.0.113.9".to_owned()])).unwrap();
-        assert_eq!(given.addresses, ["203.0.113.9"]);
+        assert_eq!(egress("aws-moon-1").unwrap_err().kind(), ErrorKind::Configuration);
     }
 }

@@ -2,17 +2,16 @@
 
 #[path = "../../logged.rs"]
 mod logged;
-#[path = "../../replay.rs"]
-mod replay;
 
+mod existing;
 mod faults;
 mod secrets;
 
 use std::time::Duration;
 
 use azure2neon_core::ErrorKind;
-use azure2neon_core::cloud::{ProjectSpec, TargetCloud, TargetDatabase, TargetProject};
-use replay::{Plain, Replay};
+use azure2neon_core::cloud::{EgressAddresses, LostPassword, ProjectSpec, TargetCloud, TargetDatabase, TargetProject, TargetSettings};
+use azure2neon_exchange::replay::{Plain, Replay};
 use secrecy::{ExposeSecret, SecretString};
 
 use azure2neon_core::patience::Growth;
@@ -46,6 +45,7 @@ fn settings(origin: &str) -> Settings {
         tls,
         answer_timeout: Duration::from_secs(20),
         waits: Default::default(),
+        recorder: None,
     }
 }
 
@@ -76,7 +76,16 @@ fn spec() -> ProjectSpec {
         major: 16,
         database: "shop".to_owned(),
         role: "shop_owner".to_owned(),
+        settings: TargetSettings { compute: "1-8".parse().ok(), suspend_seconds: Some(-1), history_seconds: Some(0) },
     }
+}
+
+fn shop_database() -> TargetDatabase {
+    TargetDatabase { name: "shop".to_owned(), owner: "shop_owner".to_owned() }
+}
+
+fn egress(address: &str) -> EgressAddresses {
+    EgressAddresses { addresses: vec![address.to_owned()], provenance: "given".to_owned() }
 }
 
 fn billing() -> TargetDatabase {
@@ -136,7 +145,7 @@ async fn the_only_organisation_of_a_person_is_taken() {
 async fn databases_are_listed_with_their_owners() {
     let (replay, cloud) = replay(&["databases"]).await;
     let all = cloud.databases(&shop()).await.unwrap();
-    assert_eq!(all[0], TargetDatabase { name: "shop".to_owned(), owner: "shop_owner".to_owned() });
+    assert_eq!(all[0], shop_database());
     assert_eq!(all.len(), 2);
     replay.finish();
 }
@@ -149,19 +158,20 @@ async fn a_database_is_created_after_its_owner() {
 }
 
 #[tokio::test]
-async fn the_former_suspend_timeout_is_returned() {
-    for (scenario, former) in [("suspend", Some(300)), ("suspend-same", Some(-1)), ("suspend-plan", None)] {
-        let (replay, cloud) = replay(&[scenario]).await;
-        assert_eq!(cloud.set_suspend_timeout(&shop(), -1).await.unwrap(), former, "{scenario}");
-        replay.finish();
-    }
+async fn unknown_fields_and_values_do_no_harm() {
+    let (replay, cloud) = replay(&["unknown-values"]).await;
+    let wanted = TargetSettings { suspend_seconds: Some(-1), ..TargetSettings::default() };
+    cloud.change_settings(&shop(), &wanted).await.unwrap();
+    replay.finish();
 }
 
 #[tokio::test]
 async fn the_connection_goes_to_the_compute_itself() {
-    for (scenario, password) in [("connection", "npg_fixture/password"), ("connection-reset", "npg_fixturepassword")] {
+    for (scenario, password) in
+        [("connection", "npg_fixture/password"), ("connection-pooled", "npg_fixture/password"), ("connection-reset", "npg_fixturepassword")]
+    {
         let (replay, cloud) = replay(&[scenario]).await;
-        let connection = cloud.connection(&shop(), "shop", "shop_owner").await.unwrap();
+        let connection = cloud.connection(&shop(), &shop_database(), LostPassword::Replace).await.unwrap();
         assert_eq!(connection.host, "ep-still-moon-a9b8c7d6.c-2.eu-west-2.aws.neon.tech");
         assert_eq!((connection.port, connection.database.as_str(), connection.user.as_str()), (5432, "shop", "shop_owner"));
         assert_eq!(connection.password.expose_secret(), password);
@@ -180,14 +190,14 @@ async fn delete_may_find_nothing() {
 #[tokio::test]
 async fn given_addresses_replace_the_table() {
     let mut given = settings("http://localhost:9");
-    given.egress_override = Some(vec!["203.0.113.9".to_owned()]);
+    given.egress_override = Some(egress("203.0.113.9"));
     let cloud = NeonCloud::new(given).unwrap();
     assert_eq!(cloud.egress_addresses("aws-eu-west-2").unwrap().addresses, ["203.0.113.9"]);
     assert_eq!(cloud.region_for("uksouth").unwrap().0, "aws-eu-west-2");
     assert!(cloud.region_closed("azure-gwc").is_some());
     for address in ["0.0.0.0", "neon", "203.0.113.0/24"] {
         let mut bad = settings("http://localhost:9");
-        bad.egress_override = Some(vec![address.to_owned()]);
+        bad.egress_override = Some(egress(address));
         assert_eq!(NeonCloud::new(bad).err().unwrap().kind(), ErrorKind::Configuration);
     }
 }

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 
 use azure2neon_core::Result;
 use azure2neon_core::engine::Engine;
+use azure2neon_core::plan::Makes;
 
 use super::{confirm, environment, stop_signal};
 use crate::args::{AbortArguments, Confirmation, FinishArguments, Global, MigrateArguments};
@@ -81,7 +82,12 @@ pub async fn abort(global: &Global, mut config: Config, arguments: AbortArgument
         return Ok(as_before(global, &journal));
     }
     let engine = opening.resume().await?;
-    confirm("This undoes everything that the run did and deletes its Neon project.", arguments.confirmation.yes)?;
+    let question = match engine.context().plan.target.makes {
+        Makes::Project => "This undoes everything that the run did and deletes its Neon project.",
+        Makes::DatabaseAndRole | Makes::Database => "This undoes everything that the run did and deletes its database on Neon.",
+        Makes::Nothing => "This undoes everything that the run did and empties its database on Neon.",
+    };
+    confirm(question, arguments.confirmation.yes)?;
     engine.abort().await?;
     let run = engine.context().plan.run.clone();
     let folder = engine.into_context().into_folder().archive(&format!("aborted-{run}"))?;

@@ -54,8 +54,9 @@ pub fn print(plan: &Plan, mark: impl Fn(&str) -> &'static str) {
         source.identity,
     ));
     out(&format!(
-        "{}  Neon project {} / {}  PostgreSQL {}, {} ({})\n         owned by {}",
+        "{}  {} Neon project {} / {}  PostgreSQL {}, {} ({})\n         owned by {}",
         bold("Target:"),
+        if target.project_id.is_some() { "existing" } else { "new" },
         target.project,
         target.database,
         target.major,

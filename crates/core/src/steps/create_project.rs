@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::change_target_settings::tell_what_is_not_allowed;
 use crate::cloud::{ProjectSpec, TargetProject};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -22,8 +23,8 @@ impl Operation for CreateProject {
     }
 
     fn describe(&self) -> String {
-        let ProjectSpec { name, region, major, .. } = &self.spec;
-        format!("create Neon project {name} in {region}, PostgreSQL {major}, compute kept awake")
+        let ProjectSpec { name, region, major, settings, .. } = &self.spec;
+        format!("create Neon project {name} in {region}, PostgreSQL {major}, {settings}")
     }
 
     fn inverse(&self) -> Option<String> {
@@ -39,7 +40,9 @@ impl Operation for CreateProject {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        output(&cx.clouds.target.create(&self.spec).await?)
+        let project = cx.clouds.target.create(&self.spec).await?;
+        tell_what_is_not_allowed(cx, &project, &self.spec.settings).await?;
+        output(&project)
     }
 
     async fn undo(&self, cx: &Context) -> Result<()> {
@@ -88,5 +91,9 @@ pub(crate) fn name_is_taken(project: &TargetProject) -> Error {
         ErrorKind::AlreadyExists,
         format!("a Neon project named {} exists already ({}), and this run did not make it", project.name, project.id),
     )
-    .hint("choose another name with --project (or `project` under [target]); nothing was changed")
+    .hint(format!(
+        "choose another name with --project (or `project` under [target]), or migrate into that one with --existing-project {}; \
+         nothing was changed",
+        project.id
+    ))
 }

@@ -1,9 +1,10 @@
 use async_trait::async_trait;
-use azure2neon_postgres::Session;
 use azure2neon_postgres::schema::{self, Entry, Failure, Section, Tools};
+use azure2neon_postgres::{Session, inventory};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cloud::TargetDatabase;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -16,6 +17,8 @@ use crate::settings::matches_pattern;
 pub struct ImportSchema {
     /// Whether the keys come with the tables: whoever copies them row by row needs them, a load does better without.
     pub keys: bool,
+    /// The database, if it was there before, and empty: an abort makes it so again.
+    pub into: Option<TargetDatabase>,
 }
 
 impl ImportSchema {
@@ -38,6 +41,10 @@ impl Operation for ImportSchema {
         format!("import schemas, types, functions, {and_keys} with pg_dump; any statement that fails stops the run")
     }
 
+    fn inverse(&self) -> Option<String> {
+        self.into.as_ref().map(|database| format!("delete database {} and create it anew, empty as it was", database.name))
+    }
+
     async fn observe(&self, cx: &Context) -> Result<Observed> {
         observe(cx, self.wants()).await
     }
@@ -51,6 +58,19 @@ impl Operation for ImportSchema {
         cx.folder.keep(SCHEMA, &entries)?;
         import(cx, "import-schema", self.wants()).await?;
         Ok(Value::Null)
+    }
+
+    async fn undo(&self, cx: &Context) -> Result<()> {
+        if let (Some(database), Some(project)) = (&self.into, cx.project_unless_gone().await?) {
+            cx.clouds.target.delete_database(&project, &database.name).await?;
+            cx.clouds.target.create_database(&project, database).await?;
+        }
+        Ok(())
+    }
+
+    async fn left_over(&self, cx: &Context) -> Result<Option<String>> {
+        let (Some(_), Some(target)) = (&self.into, cx.target_unless_gone().await?) else { return Ok(None) };
+        Ok(inventory::user_objects(&target).await?.into_iter().next().map(|object| format!("{object} on the target")))
     }
 
     fn note(&self, output: &Value) -> String {

@@ -3,6 +3,7 @@
 mod allow_target_inbound;
 mod build_indexes;
 mod catch_up;
+mod change_target_settings;
 mod compare;
 mod copy_data;
 mod copy_unlogged_tables;
@@ -20,17 +21,18 @@ mod hand_over;
 mod import_schema;
 mod prove_reachability;
 mod refresh_views;
-mod restore_suspend_timeout;
 mod reverse;
 mod set_replica_identity;
 mod set_sequences;
 mod stream_data;
 mod subscribe;
+mod use_project;
 
 pub use allow_target_inbound::AllowTargetInbound;
 pub use build_indexes::BuildIndexes;
 pub use catch_up::CatchUp;
 pub(crate) use catch_up::wait_applied;
+pub use change_target_settings::ChangeTargetSettings;
 pub use compare::Compare;
 pub use copy_data::CopyData;
 pub use copy_unlogged_tables::CopyUnloggedTables;
@@ -49,12 +51,12 @@ pub use hand_over::{HandOver, HandedOver};
 pub use import_schema::ImportSchema;
 pub use prove_reachability::ProveReachability;
 pub use refresh_views::RefreshViews;
-pub use restore_suspend_timeout::RestoreSuspendTimeout;
 pub use reverse::Reverse;
 pub use set_replica_identity::{IdentityChange, SetReplicaIdentity};
 pub use set_sequences::SetSequences;
 pub use stream_data::StreamData;
 pub use subscribe::Subscribe;
+pub use use_project::UseProject;
 
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +88,10 @@ macro_rules! actions {
 actions! {
     /// Creates the target's project.
     CreateProject(CreateProject) = "create-project",
+    /// Uses a project that is there already.
+    UseProject(UseProject) = "use-project",
+    /// Keeps an existing compute awake and gives it the size that the migration wants.
+    RaiseTargetSettings(ChangeTargetSettings) = "raise-target-settings",
     /// Creates the target's database.
     CreateDatabase(CreateDatabase) = "create-database",
     /// Imports tables, and keys unless the copy makes them.
@@ -114,6 +120,8 @@ actions! {
     CopyData(CopyData) = "copy-data",
     /// Creates the rest of the schema.
     BuildIndexes(BuildIndexes) = "build-indexes",
+    /// Keeps the target's history from now on: the application will depend on it.
+    KeepHistory(ChangeTargetSettings) = "keep-history",
     /// Waits until the target is in step.
     CatchUp(CatchUp) = "catch-up",
     /// Compares every table while writes go on.
@@ -144,6 +152,6 @@ actions! {
     RevokeInbound(Reverse) = "revoke-inbound",
     /// Undoes `enable-logical-replication`.
     RestoreSettings(Reverse) = "restore-settings",
-    /// Lets the target's compute suspend again.
-    RestoreSuspendTimeout(RestoreSuspendTimeout) = "restore-suspend-timeout",
+    /// Lets the target's compute suspend and be as large as the application wants.
+    RestoreTargetSettings(ChangeTargetSettings) = "restore-target-settings",
 }

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::allow_target_inbound::{allow_since, covers};
 use crate::context::Context;
 use crate::door::PROPAGATION;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,6 +38,7 @@ impl Operation for ProveReachability {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
+        allow_since(cx).await?;
         let endpoint = cx.replication_endpoint().await?;
         let conninfo = subscription::conninfo(&Publisher::from(&endpoint), &cx.settings.subscription_sslmode, &cx.names().mark);
         let mut target = cx.target().await?;
@@ -58,12 +60,44 @@ impl Operation for ProveReachability {
             if refused.sqlstate() != Some("08001") {
                 return Err(Error::from(refused).hint("see whether the source takes connections of the replication role"));
             }
+            if let Some(address) = turned_away(refused.message())
+                && !covers(&cx.clouds.source.inbound_rules().await?, address)
+            {
+                return Err(unknown_address(cx, address)?);
+            }
             wait.reason(format!("the source's firewall to let the target in; last answer: {}", refused.message()));
             wait.pause(Duration::from_millis(500)).await.map_err(|timeout| {
                 Error::new(ErrorKind::Unreachable, format!("Neon can't connect to the source: {}", refused.message()))
                     .because(timeout)
-                    .hint("Neon's list of addresses may have changed: give the current ones with --egress-address, or see the server's firewall rules")
+                    .hint("see the server's firewall rules and network settings in the Azure portal; then run the same command again")
             })?;
         }
+    }
+}
+
+/// The address that the source says it turned away: PostgreSQL's words for who is not let in, and Azure's firewall's.
+fn turned_away(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("no pg_hba.conf entry for host \"")?;
+    rest.split_once('"').map(|(address, _)| address)
+}
+
+/// No rule lets this address in, so that waiting can't help.
+fn unknown_address(cx: &Context, address: &str) -> Result<Error> {
+    let list = cx.clouds.target.egress_addresses(&cx.plan.target.region)?.provenance;
+    Ok(Error::new(
+        ErrorKind::Unreachable,
+        format!("Neon came from {address}, which no firewall rule of the source lets in: it is not in the list of addresses ({list})"),
+    )
+    .hint(format!("add it, and go on: azure2neon migrate --egress-address {address}")))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_address_is_read_from_the_refusal() {
+        let refusal = "could not establish connection; connection to server at \"shop\" (127.1.1.4), port 5432 failed: FATAL:  \
+                       no pg_hba.conf entry for host \"3.10.42.8\", user \"u\", database \"d\", SSL encryption";
+        assert_eq!(super::turned_away(refusal), Some("3.10.42.8"));
+        assert_eq!(super::turned_away("could not establish connection; connection refused"), None);
     }
 }

@@ -139,6 +139,9 @@ fn privileged_role(major: u32) -> String {
 /// Creates a role as the control plane does.
 pub(super) async fn create_role(server: &Server, role: &Role) -> Result<()> {
     let client = server.superuser("postgres").await?;
+    if is_there(&client, "select from pg_catalog.pg_roles where rolname = $1", &role.name).await? {
+        return Ok(());
+    }
     let login = match &role.password {
         Some(password) => format!("login password {}", literal(&verifier(password))),
         None => "nologin".to_owned(),
@@ -176,6 +179,9 @@ pub(super) async fn create_database(server: &Server, major: u32, database: &Data
         "lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'"
     };
     let client = server.superuser("postgres").await?;
+    if is_there(&client, "select from pg_catalog.pg_database where datname = $1", &database.name).await? {
+        return Ok(());
+    }
     let what = || format!("creating the database {}", database.name);
     let statement = format!("create database {name} owner {owner} template template0 encoding 'UTF8' {locale}");
     client.batch_execute(&statement).await.doing(what)?;
@@ -189,6 +195,12 @@ pub(super) async fn create_database(server: &Server, major: u32, database: &Data
         ))
         .await
         .doing(what)
+}
+
+/// Whether this query finds the name. A server that is made for the first change to its branch has what the change adds from the
+/// start, since the branch's roles and databases are written down first.
+async fn is_there(client: &tokio_postgres::Client, query: &str, name: &str) -> Result<bool> {
+    Ok(client.query_opt(query, &[&name]).await.doing(|| format!("looking for {name}"))?.is_some())
 }
 
 /// Every database that takes connections.

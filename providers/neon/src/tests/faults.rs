@@ -56,13 +56,20 @@ async fn a_limit_is_told() {
     let (replay, cloud) = replay(&["create-limit"]).await;
     let error = cloud.create(&spec()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cloud);
-    assert!(error.message().contains("PROJECTS_LIMIT_EXCEEDED") && error.remedy().unwrap().contains("limit"), "{error}");
+    assert!(error.message().contains("PROJECTS_LIMIT_EXCEEDED") && error.remedy().unwrap().contains("--existing-project"), "{error}");
     replay.finish();
 }
 
 #[tokio::test]
 async fn a_database_that_exists_is_no_error() {
     let (replay, cloud) = replay(&["create-database-exists"]).await;
+    cloud.create_database(&shop(), &billing()).await.unwrap();
+    replay.finish();
+}
+
+#[tokio::test]
+async fn what_is_refused_for_now_is_sent_again_though_it_is_a_write() {
+    let (replay, cloud) = replay(&["branch-not-ready"]).await;
     cloud.create_database(&shop(), &billing()).await.unwrap();
     replay.finish();
 }
@@ -95,7 +102,7 @@ async fn redirects_are_not_followed() {
 #[tokio::test]
 async fn a_missing_role_is_told_with_the_request() {
     let (replay, cloud) = replay(&["connection-missing"]).await;
-    let error = cloud.connection(&shop(), "shop", "shop_owner").await.err().unwrap();
+    let error = cloud.connection(&shop(), &shop_database(), LostPassword::Replace).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.message().contains("11110000-2222-4333-8444-555566667777"), "{error}");
     replay.finish();
