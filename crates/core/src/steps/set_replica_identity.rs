@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use azure2neon_postgres::inventory::{self, ReplicaIdentity};
+use azure2neon_postgres::inventory::{self, ReplicaIdentity, Table};
 use azure2neon_postgres::{QualifiedName, Session, replica_identity};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,30 +30,47 @@ pub struct IdentityChange {
 }
 
 impl SetReplicaIdentity {
-    async fn set(&self, session: &Session, wanted: impl Fn(&IdentityChange) -> &ReplicaIdentity + Send) -> Result<()> {
-        for change in differing(session, &self.changes, &wanted).await? {
-            replica_identity::set(session, &change.table, wanted(change)).await?;
-        }
-        Ok(())
+    /// Sets on the source what is not so yet.
+    async fn set_on_source(&self, source: &Session, wanted: fn(&IdentityChange) -> &ReplicaIdentity) -> Result<()> {
+        set(source, self.differing(source, |change, table| table.replica_identity != *wanted(change)).await?, wanted).await
     }
 
-    /// Sets the identities on the target of those tables whose index is there: a copy through this machine brings it later.
+    /// Sets on the target what can be and is not so yet.
     async fn set_on_target(&self, target: &Session) -> Result<()> {
-        let changes = self.ready_on_target(target).await?.into_iter().cloned().collect();
-        Self { changes }.set(target, |change| &change.to).await
+        set(target, self.differing(target, is_due_on_target).await?, |change| &change.to).await
     }
 
-    async fn ready_on_target(&self, target: &Session) -> Result<Vec<&IdentityChange>> {
-        let tables = inventory::inventory(target).await?.tables;
-        let has_index =
-            |change: &&IdentityChange| tables.iter().any(|table| table.name == change.table && table.usable_unique_index.is_some());
-        Ok(self.changes.iter().filter(|change| matches!(change.to, ReplicaIdentity::Index(_))).filter(has_index).collect())
+    /// The changes whose table differs; tables that are gone need nothing.
+    async fn differing(&self, session: &Session, differs: impl Fn(&IdentityChange, &Table) -> bool + Send) -> Result<Vec<&IdentityChange>> {
+        if self.changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tables = inventory::inventory(session).await?.tables;
+        let there = |change: &&IdentityChange| tables.iter().any(|table| table.name == change.table && differs(change, table));
+        Ok(self.changes.iter().filter(there).collect())
     }
+}
 
-    /// The target looks rows up by its own identity, so an index must be the identity there too.
-    fn on_target(&self) -> Vec<IdentityChange> {
-        self.changes.iter().filter(|change| matches!(change.to, ReplicaIdentity::Index(_))).cloned().collect()
+/// The target looks rows up by its own identity, so an index must be the identity there too.
+fn concerns_target(change: &IdentityChange) -> bool {
+    matches!(change.to, ReplicaIdentity::Index(_))
+}
+
+/// Whether the target's table waits for its identity, and has an index for it: a copy through this machine brings that later.
+fn is_due_on_target(change: &IdentityChange, table: &Table) -> bool {
+    concerns_target(change) && table.usable_unique_index.is_some() && table.replica_identity != change.to
+}
+
+/// Whether the target's table is not as before.
+fn is_changed_on_target(change: &IdentityChange, table: &Table) -> bool {
+    concerns_target(change) && table.replica_identity != change.from
+}
+
+async fn set(session: &Session, changes: Vec<&IdentityChange>, wanted: fn(&IdentityChange) -> &ReplicaIdentity) -> Result<()> {
+    for change in changes {
+        replica_identity::set(session, &change.table, wanted(change)).await?;
     }
+    Ok(())
 }
 
 /// Sets on the target what has become possible since the step was done; before the subscription, which needs it.
@@ -62,22 +79,6 @@ pub(super) async fn complete_on_target(cx: &Context, target: &Session) -> Result
         Some(Action::SetReplicaIdentity(step)) => step.set_on_target(target).await,
         _ => Ok(()),
     }
-}
-
-/// The changes whose table is not as wanted; tables that are gone need nothing.
-async fn differing<'a>(
-    session: &Session,
-    changes: &'a [IdentityChange],
-    wanted: impl Fn(&IdentityChange) -> &ReplicaIdentity,
-) -> Result<Vec<&'a IdentityChange>> {
-    if changes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let inventory = inventory::inventory(session).await?;
-    Ok(changes
-        .iter()
-        .filter(|change| inventory.tables.iter().any(|table| table.name == change.table && table.replica_identity != *wanted(change)))
-        .collect())
 }
 
 #[async_trait]
@@ -109,10 +110,8 @@ impl Operation for SetReplicaIdentity {
     }
 
     async fn observe(&self, cx: &Context) -> Result<Observed> {
-        let source = differing(&cx.source().await?, &self.changes, |change| &change.to).await?.len();
-        let target = cx.target().await?;
-        let ready: Vec<IdentityChange> = self.ready_on_target(&target).await?.into_iter().cloned().collect();
-        let target = differing(&target, &ready, |change| &change.to).await?.len();
+        let source = self.differing(&cx.source().await?, |change, table| table.replica_identity != change.to).await?.len();
+        let target = self.differing(&cx.target().await?, is_due_on_target).await?.len();
         Ok(match source + target {
             0 => Observed::present(),
             n => Observed::Partial(format!("{n} tables are not so yet")),
@@ -120,23 +119,23 @@ impl Operation for SetReplicaIdentity {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        self.set(&cx.source().await?, |change| &change.to).await?;
+        self.set_on_source(&cx.source().await?, |change| &change.to).await?;
         self.set_on_target(&cx.target().await?).await?;
         Ok(Value::Null)
     }
 
     async fn undo(&self, cx: &Context) -> Result<()> {
-        self.set(&cx.source().await?, |change| &change.from).await?;
+        self.set_on_source(&cx.source().await?, |change| &change.from).await?;
         match cx.target_unless_gone().await? {
-            Some(target) => Self { changes: self.on_target() }.set(&target, |change| &change.from).await,
+            Some(target) => set(&target, self.differing(&target, is_changed_on_target).await?, |change| &change.from).await,
             None => Ok(()),
         }
     }
 
     async fn left_over(&self, cx: &Context) -> Result<Option<String>> {
-        let mut left = differing(&cx.source().await?, &self.changes, |change| &change.from).await?.len();
+        let mut left = self.differing(&cx.source().await?, |change, table| table.replica_identity != change.from).await?.len();
         if let Some(target) = cx.target_unless_gone().await? {
-            left += differing(&target, &self.on_target(), |change| &change.from).await?.len();
+            left += self.differing(&target, is_changed_on_target).await?.len();
         }
         Ok((left > 0).then(|| format!("the replica identity of {left} tables")))
     }
