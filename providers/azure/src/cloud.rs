@@ -80,7 +80,7 @@ pub struct AzureCloud {
 impl AzureCloud {
     /// Checks the settings; nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self> {
-        let http = http_client(settings.tls.clone(), settings.answer_timeout)
+        let http = azure2neon_exchange::client(settings.tls.clone(), settings.answer_timeout)
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error))?;
         let pace = Pace { waits: settings.waits.clone(), ..Pace::default() };
@@ -183,16 +183,6 @@ impl AzureCloud {
         }
         Ok(())
     }
-}
-
-/// The client that carries everything to ARM and to Entra ID.
-pub(crate) fn http_client(tls: rustls::ClientConfig, answer_timeout: Duration) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(20))
-        .timeout(answer_timeout)
-        .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
 }
 
 #[async_trait]

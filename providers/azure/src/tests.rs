@@ -18,7 +18,7 @@ use secrecy::SecretString;
 
 use azure2neon_core::patience::Growth;
 
-use crate::cloud::{World, http_client};
+use crate::cloud::World;
 use crate::pace::Pace;
 use crate::{AzureCloud, Credential, CredentialKind, Environment, Settings};
 
@@ -88,7 +88,7 @@ async fn replay_in(
     let replay = Replay::start(acceptor, &paths).await;
     let mut settings = settings(&replay.origin, client);
     change(&mut settings);
-    let http = http_client(settings.tls.clone(), settings.answer_timeout).build().unwrap();
+    let http = azure2neon_exchange::client(settings.tls.clone(), settings.answer_timeout).build().unwrap();
     let mut world = World { pace: fast(), http, executor: azure_identity::new_executor() };
     arrange(&mut world, &settings);
     let cloud = AzureCloud::in_world(settings, world).unwrap();

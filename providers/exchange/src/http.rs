@@ -1,5 +1,7 @@
 //! An HTTP client whose exchanges can be recorded.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Url};
@@ -21,6 +23,16 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+}
+
+/// The client of a cloud's API. It follows no redirect, which would take the token along; an answer that takes longer counts as lost.
+pub fn client(tls: rustls::ClientConfig, answer_timeout: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(20))
+        .timeout(answer_timeout)
+        .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
 }
 
 impl Http {

@@ -15,5 +15,5 @@ pub mod replay;
 mod sanitize;
 
 pub use fixture::{Exchange, Request, Response};
-pub use http::{Answer, Http};
+pub use http::{Answer, Http, client};
 pub use recorder::{Cloud, Received, Recorder, Recording, Sent};

@@ -92,12 +92,7 @@ impl NeonCloud {
                     .hint("give one address each with --egress-address, or one a line in the `egress_file` under [target]"));
             }
         }
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(20))
-            .timeout(answer_timeout)
-            .user_agent(concat!("azure2neon/", env!("CARGO_PKG_VERSION")))
+        let http = azure2neon_exchange::client(tls, answer_timeout)
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, "the HTTP client can't be set up").because(error))?;
         let api = Api::new(Http::new(http, recorder), endpoint, bearer, pace);

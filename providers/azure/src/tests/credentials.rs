@@ -87,7 +87,7 @@ async fn managed(scenario: &str, client_id: Option<&str>) -> (Replay, AzureCloud
     let client_id = client_id.map(str::to_owned);
     let through_replay = |world: &mut World, settings: &Settings| {
         let proxy = reqwest::Proxy::http(settings.endpoint.as_ref().unwrap().as_str()).unwrap();
-        world.http = http_client(settings.tls.clone(), settings.answer_timeout).proxy(proxy).build().unwrap();
+        world.http = azure2neon_exchange::client(settings.tls.clone(), settings.answer_timeout).proxy(proxy).build().unwrap();
     };
     replay_in(&[scenario], |settings| settings.credential = Credential::ManagedIdentity { client_id }, through_replay).await
 }
