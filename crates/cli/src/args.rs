@@ -273,6 +273,23 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+/// Bytes: `512MB`, `1.5GiB`; also in the configuration file.
+pub fn size(text: &str) -> Result<i64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.parse().map_err(|_| format!("{text:?} is not a size such as 512MB or 2GiB"))?;
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "kib" => 1024.0,
+        "mib" => 1_048_576.0,
+        "gib" => 1_073_741_824.0,
+        _ => return Err(format!("{text:?} needs a unit: kB, MB, GB, or KiB, MiB, GiB")),
+    };
+    if number * unit < 1e3 { Err(format!("{text:?} is less than 1kB")) } else { Ok((number * unit) as i64) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,6 +298,14 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!((size("50MB"), size("1.5 GiB"), size("1kB")), (Ok(50_000_000), Ok(1_610_612_736), Ok(1_000)));
+        for wrong in ["50", "MB", "0MB", "50Mbit", "-1MB"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

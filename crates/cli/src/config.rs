@@ -77,6 +77,19 @@ enum LoginKind {
 #[serde(default, deny_unknown_fields)]
 struct CopyTable {
     path: CopyChoice,
+    part_size: Option<String>,
+    snapshot_age: Option<String>,
+}
+
+impl CopyTable {
+    fn part_bytes(&self) -> Result<Option<i64>> {
+        let wrong = |why| Error::new(ErrorKind::Configuration, format!("part_size under [copy]: {why}"));
+        self.part_size.as_deref().map(args::size).transpose().map_err(wrong)
+    }
+
+    fn snapshot_age(&self) -> Result<Option<Duration>> {
+        self.snapshot_age.as_deref().map(|text| duration(text, "snapshot_age under [copy]")).transpose()
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -197,6 +210,8 @@ impl Config {
             expected_failures: file.schema.expected_failures.clone(),
             max_pause,
             copy: over.copy.unwrap_or(file.copy.path).path(),
+            part_bytes: file.copy.part_bytes()?,
+            snapshot_age: file.copy.snapshot_age()?,
             hand_over: HandOver {
                 env_file: over
                     .env_file

@@ -1,6 +1,7 @@
 //! What a step works with: the plan, the settings, both clouds, connections, the journal, the events.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use azure2neon_postgres::walsender::ExportedSlot;
@@ -42,14 +43,15 @@ pub struct Context {
     access: Access,
     target_endpoint: OnceCell<Endpoint>,
     replication_password: Mutex<Option<SecretString>>,
+    password_renewed: AtomicBool,
     slot: Mutex<Option<ExportedSlot>>,
 }
 
 impl Context {
     /// A context for the run in `folder`.
     pub fn new(plan: Plan, settings: Settings, clouds: Clouds, access: Access, folder: RunFolder, events: Events) -> Self {
-        let (target_endpoint, replication_password, slot) = Default::default();
-        Self { plan, settings, clouds, folder, events, access, target_endpoint, replication_password, slot }
+        let (target_endpoint, replication_password, password_renewed, slot) = Default::default();
+        Self { plan, settings, clouds, folder, events, access, target_endpoint, replication_password, password_renewed, slot }
     }
 
     /// Ends the run's use of its folder and gives it back.
@@ -124,10 +126,16 @@ impl Context {
                 let password = azure2neon_postgres::roles::generate_password()?;
                 let source = self.source().await?;
                 azure2neon_postgres::roles::set_role_password(&source, &self.names().mark, &password).await?;
+                self.password_renewed.store(true, Ordering::Relaxed);
                 known.insert(password).clone()
             }
         };
         Ok(self.source_endpoint().await?.as_user(&self.names().mark, password))
+    }
+
+    /// Whether this process gave the replication role a new password that the subscriptions don't know yet; says so once.
+    pub fn take_password_renewed(&self) -> bool {
+        self.password_renewed.swap(false, Ordering::Relaxed)
     }
 
     /// Remembers, for the life of this process, the password that a step gave the replication role.

@@ -11,6 +11,7 @@ pub mod compute;
 pub mod context;
 pub mod door;
 pub mod engine;
+pub mod epochs;
 mod error;
 pub mod event;
 pub mod journal;

@@ -7,7 +7,7 @@ use crate::settings::Home;
 use crate::steps::Action;
 
 /// The plan's format; a program refuses one that it doesn't know.
-pub const PLAN_VERSION: u32 = 1;
+pub const PLAN_VERSION: u32 = 2;
 
 /// A migration, decided.
 #[derive(Clone, Debug, Serialize, Deserialize)]

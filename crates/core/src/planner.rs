@@ -2,7 +2,10 @@
 
 mod target;
 
+use std::time::Duration;
+
 use azure2neon_postgres::Inventory;
+use azure2neon_postgres::copy::Division;
 use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 
 use crate::cloud::InboundRule;
@@ -17,7 +20,13 @@ use crate::units;
 /// Connections to each side in a copy through this machine: a small target's cores are busy with two, a far one's line with four.
 const WORKERS: usize = 4;
 
-/// Our slot, two for tables that are being synchronized, one to spare.
+/// A table larger than this is copied in parts, in bytes: so much at most does each worker copy again after a break.
+const PART_BYTES: i64 = 4 << 30;
+
+/// A snapshot is read for this long, since the source can't clean up what was deleted meanwhile.
+const SNAPSHOT_AGE: Duration = Duration::from_secs(4 * 3600);
+
+/// Our slot and two for tables that are being synchronized, or those of three epochs; one to spare.
 const SLOTS_NEEDED: i64 = 4;
 
 /// Plans the migration, or says why there can be none.
@@ -26,7 +35,6 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     let target = target::planned(survey, settings)?;
     let copy = copy_path(survey, settings);
     let mark = format!("{MARK_PREFIX}{run}");
-    let published = survey.inventory.publishable();
     let identities = replica_identities(&survey.inventory);
     let stored: Vec<&Table> = survey.inventory.tables.iter().filter(|table| table.has_storage()).collect();
     let unlogged = stored.iter().filter(|table| table.persistence == Persistence::Unlogged).count();
@@ -49,7 +57,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
             Action::CreateReplicationRole(steps::CreateReplicationRole { role: mark.clone(), owners }),
             Action::GrantReplicationRole(steps::GrantReplicationRole { role: mark.clone() }),
             Action::SetReplicaIdentity(steps::SetReplicaIdentity { changes: identities.clone() }),
-            Action::CreatePublication(steps::CreatePublication { name: mark.clone(), tables: published }),
+            Action::CreatePublication(publication(survey, settings, copy.path, &mark)),
         ],
     );
     add(
@@ -59,7 +67,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
             Action::ProveReachability(steps::ProveReachability {}),
         ],
     );
-    add(Stage::BringOver, bring_over(copy.path, &mark));
+    add(Stage::BringOver, bring_over(copy.path, settings, &mark));
     add(Stage::BringOver, target::keep_history(survey, settings).into_iter().collect());
     add(Stage::KeepInStep, vec![Action::CatchUp(steps::CatchUp {}), Action::Compare(steps::Compare {})]);
     add(
@@ -117,9 +125,21 @@ fn copy_path(survey: &Survey, settings: &Settings) -> PlannedCopy {
     }
 }
 
-/// The copy. A subscription that copies must be there before; one that goes on from a copy's snapshot comes last, when all that
-/// it needs to apply changes is there.
-fn bring_over(path: CopyPath, mark: &str) -> Vec<Action> {
+/// What is published: a copy through this machine can be resumed unit by unit.
+fn publication(survey: &Survey, settings: &Settings, path: CopyPath, mark: &str) -> steps::CreatePublication {
+    let name = mark.to_owned();
+    match path {
+        CopyPath::Direct => steps::CreatePublication { name, tables: survey.inventory.publishable(), division: None },
+        CopyPath::Stream => {
+            let part_bytes = settings.part_bytes.unwrap_or(PART_BYTES);
+            let division = Some(Division { workers: WORKERS, part_bytes });
+            steps::CreatePublication { name, tables: survey.inventory.replicated(), division }
+        }
+    }
+}
+
+/// The copy, and the subscription. What spans tables is built while that rests.
+fn bring_over(path: CopyPath, settings: &Settings, mark: &str) -> Vec<Action> {
     let name = mark.to_owned();
     match path {
         CopyPath::Direct => vec![
@@ -127,12 +147,15 @@ fn bring_over(path: CopyPath, mark: &str) -> Vec<Action> {
             Action::CopyData(steps::CopyData {}),
             Action::BuildIndexes(steps::BuildIndexes {}),
         ],
-        CopyPath::Stream => vec![
-            Action::CreateSlot(steps::CreateSlot { name: name.clone() }),
-            Action::StreamData(steps::StreamData { slot: name.clone(), workers: WORKERS }),
-            Action::BuildIndexes(steps::BuildIndexes {}),
-            Action::Subscribe(steps::Subscribe { name, copy_data: false }),
-        ],
+        CopyPath::Stream => {
+            let snapshot_seconds = settings.snapshot_age.unwrap_or(SNAPSHOT_AGE).as_secs();
+            vec![
+                Action::CreateSlot(steps::CreateSlot { name: name.clone() }),
+                Action::StreamData(steps::StreamData { workers: WORKERS, snapshot_seconds }),
+                Action::Subscribe(steps::Subscribe { name, copy_data: false }),
+                Action::BuildIndexes(steps::BuildIndexes {}),
+            ]
+        }
     }
 }
 

@@ -124,7 +124,7 @@ fn a_copy_through_this_machine_is_subscribed_to_when_all_is_in() {
     let plan = plan(&survey(vec![table("a")]), &Settings { copy: Some(CopyPath::Stream), ..settings() }, "abcdef").unwrap();
     let ids: Vec<&str> = plan.steps.iter().map(Step::id).collect();
     let from = ids.iter().position(|id| *id == "create-slot").unwrap();
-    assert_eq!(ids[from..from + 4], ["create-slot", "stream-data", "build-indexes", "subscribe"]);
+    assert_eq!(ids[from..from + 4], ["create-slot", "stream-data", "subscribe", "build-indexes"]);
     assert!(!ids.contains(&"copy-data"));
     assert!(plan.copy.reason.contains("0.4 ms"), "{}", plan.copy.reason);
     match (&plan.step("import-schema").unwrap().action, &plan.step("subscribe").unwrap().action) {

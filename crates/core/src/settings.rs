@@ -38,6 +38,10 @@ pub struct Settings {
     pub max_pause: Duration,
     /// How the tables' rows get to the target; the planner decides if it isn't said.
     pub copy: Option<CopyPath>,
+    /// A larger table is copied through this machine in parts, in bytes; the planner decides if it isn't said.
+    pub part_bytes: Option<i64>,
+    /// How long a snapshot of the source is read; the planner decides if it isn't said.
+    pub snapshot_age: Option<Duration>,
     /// The hand-over.
     pub hand_over: HandOver,
     /// How to get to the servers.

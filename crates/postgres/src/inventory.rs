@@ -149,6 +149,12 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// The tables whose rows replication carries: permanent ones that hold rows themselves.
+    pub fn replicated(&self) -> Vec<QualifiedName> {
+        let replicated = |table: &&Table| table.persistence == Persistence::Permanent && table.has_storage();
+        self.tables.iter().filter(replicated).map(|table| table.name.clone()).collect()
+    }
+
     /// The tables to publish: permanent ones, partitioned roots standing for their leaves.
     pub fn publishable(&self) -> Vec<QualifiedName> {
         let published = |table: &&Table| table.persistence == Persistence::Permanent && table.parent.is_none();

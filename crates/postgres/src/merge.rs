@@ -37,14 +37,16 @@ pub struct Merge {
 impl Merge {
     /// Lets the first subscription apply what both do, and drops the second with its slot. Goes on where an earlier one was broken off.
     /// Both should be in step: each waits at the gate for the other.
+    /// On the source one session writes to the barrier tables, the other may drop the slot; the target's ends with the merge if that
+    /// is broken off.
     ///
     /// # Errors
     /// What a server answered; [`ErrorKind::Timeout`] if a worker did not come to the gate. Then both go on as before.
-    pub async fn run(&self, source: &Session, target: &Session, deadline: Duration) -> Result<()> {
+    pub async fn run(&self, (source, owner): (&Session, &Session), target: &Session, deadline: Duration) -> Result<()> {
         let what = || format!("merge the subscription {} into {}", self.from.name, self.into.name);
         let Some(from) = subscription(target, &self.from.name).await? else {
             // Dropped by an earlier one, whose slot may be left.
-            return drop_slot(source, &self.from.name).await;
+            return drop_slot(owner, &self.from.name).await;
         };
         if !self.is_taken_over(target, &from).await? {
             // Where an earlier one was broken off it rests.
@@ -59,7 +61,7 @@ impl Merge {
             taken.doing(what)?;
             unlocked.doing(what)?;
         }
-        self.drop_ended(source, target).await.doing(what)
+        self.drop_ended(owner, target).await.doing(what)
     }
 
     /// Whether the first subscription has all publications of the second but for that of its barrier.
@@ -148,13 +150,13 @@ impl Merge {
         }
     }
 
-    async fn drop_ended(&self, source: &Session, target: &Session) -> Result<()> {
+    async fn drop_ended(&self, owner: &Session, target: &Session) -> Result<()> {
         let name = &self.from.name;
         disable_subscription(target, name).await?;
         let subscription = Ident::new(&**name);
         target.batch_execute(&format!("alter subscription {subscription} set (slot_name = none)")).await?;
         target.batch_execute(&format!("drop subscription {subscription}")).await?;
-        drop_slot(source, name).await
+        drop_slot(owner, name).await
     }
 }
 

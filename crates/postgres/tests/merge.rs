@@ -117,11 +117,11 @@ async fn story(from: u32, to: u32) {
 
     for from in [&second, &third] {
         let merge = Merge { into: first.clone(), from: from.clone() };
-        merge.run(&source, &target, PATIENCE).await.unwrap();
+        merge.run((&source, &source), &target, PATIENCE).await.unwrap();
         assert!(r::subscription(&target, &from.name).await.unwrap().is_none());
         assert!(r::slot(&source, &from.name).await.unwrap().is_none());
         // Again: nothing is left to do.
-        merge.run(&source, &target, PATIENCE).await.unwrap();
+        merge.run((&source, &source), &target, PATIENCE).await.unwrap();
         // Let some transactions come through the merged one.
         barrier::wait_applied(&source, &target, &first, PATIENCE, &mut |_| {}).await.unwrap();
     }
@@ -175,7 +175,7 @@ async fn broken_off_at_any_moment() {
         for step in 0.. {
             let session = rig.target.connect().await.unwrap();
             let patience = Duration::from_millis(5 + 7 * step + u64::try_from(round).unwrap());
-            if let Ok(done) = tokio::time::timeout(patience, merge.run(&source, &session, PATIENCE)).await {
+            if let Ok(done) = tokio::time::timeout(patience, merge.run((&source, &source), &session, PATIENCE)).await {
                 done.unwrap();
                 break;
             }

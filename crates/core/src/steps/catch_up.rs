@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::context::Context;
+use crate::epochs;
 use crate::error::Result;
 use crate::event::Event;
 use crate::operation::{Observed, Operation};
@@ -53,8 +54,6 @@ pub(crate) async fn wait_applied(
     target: &azure2neon_postgres::Session,
     deadline: Duration,
 ) -> Result<Lsn> {
-    let name = cx.names().mark;
-    let wait = barrier::Wait { slot: name.clone(), subscription: name.clone(), barrier_schema: name, deadline };
-    let lsn = barrier::wait_applied(source, target, &wait, &mut |lag| cx.events.say(Event::Lag { bytes: lag.bytes })).await?;
-    Ok(lsn)
+    let report = &mut |lag: &barrier::Lag| cx.events.say(Event::Lag { bytes: lag.bytes });
+    Ok(barrier::wait_applied(source, target, &epochs::feed(cx, 1), deadline, report).await?)
 }

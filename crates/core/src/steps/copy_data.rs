@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::context::Context;
+use crate::epochs::slot_is_gone;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::operation::{Observed, Operation};
@@ -130,10 +131,4 @@ async fn database_bytes(target: &Session) -> Result<i64> {
 pub(super) fn gone(name: &str) -> Error {
     Error::new(ErrorKind::Database, format!("subscription {name} is gone from the target"))
         .hint("it can't be taken up again: `azure2neon abort`, then `azure2neon migrate`")
-}
-
-/// The error for a slot that somebody, or Azure itself when storage ran short, dropped.
-pub(super) fn slot_is_gone(name: &str) -> Error {
-    Error::new(ErrorKind::Database, format!("replication slot {name} is gone from the source: changes since then are lost to the target"))
-        .hint("`azure2neon abort`, then `azure2neon migrate`; Azure drops an inactive slot when its storage runs short")
 }

@@ -115,7 +115,7 @@ pub(super) async fn observe(cx: &Context, wanted: fn(Section) -> bool) -> Result
 }
 
 /// The schema, as it was dumped for this run.
-pub(super) fn entries(cx: &Context) -> Result<Vec<Entry>> {
+pub(crate) fn entries(cx: &Context) -> Result<Vec<Entry>> {
     Ok(cx.folder.kept(SCHEMA)?.unwrap_or_default())
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn import(cx: &Context, step: &'static str, wanted: fn(Section)
     if fatal.is_empty() { Ok(()) } else { Err(schema_error(&fatal)) }
 }
 
-fn schema_error(failures: &[Failure]) -> Error {
+pub(crate) fn schema_error(failures: &[Failure]) -> Error {
     let list: Vec<String> = failures
         .iter()
         .map(|failure| {

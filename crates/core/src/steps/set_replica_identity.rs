@@ -74,7 +74,7 @@ async fn set(session: &Session, changes: Vec<&IdentityChange>, wanted: fn(&Ident
 }
 
 /// Sets on the target what has become possible since the step was done; before the subscription, which needs it.
-pub(super) async fn complete_on_target(cx: &Context, target: &Session) -> Result<()> {
+pub(crate) async fn complete_on_target(cx: &Context, target: &Session) -> Result<()> {
     match cx.plan.step("set-replica-identity").map(|step| &step.action) {
         Some(Action::SetReplicaIdentity(step)) => step.set_on_target(target).await,
         _ => Ok(()),

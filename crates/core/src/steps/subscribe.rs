@@ -4,16 +4,17 @@ use azure2neon_postgres::{Ident, Session, barrier, replication};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::copy_data::slot_is_gone;
 use super::create_publication::schema_exists;
-use super::create_slot::SLOT_DEADLINE;
 use super::set_replica_identity::complete_on_target;
+use super::{Action, StreamData};
 use crate::context::Context;
-use crate::error::Result;
+use crate::epochs::{self, Epochs, SLOT_DEADLINE};
+use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Observed, Operation, output};
 use crate::plan::Effect;
 
-/// Creates the subscription on the target: on a slot of its own, and it copies the data by itself; or on the slot of the copy.
+/// Creates the subscription on the target: on a slot of its own, and it copies the data by itself; or on the slots of the copy,
+/// whose subscriptions become one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Subscribe {
     /// Name of slot, subscription and publication.
@@ -39,10 +40,44 @@ impl Subscribe {
             slots = replication::orphaned_sync_slots(source).await?;
             slots.retain(|slot| slot.starts_with(&ours));
         }
-        if replication::slot(source, &self.name).await?.is_some() {
-            slots.push(self.name.clone());
-        }
+        slots.extend(epochs::slots(cx, source).await?);
         Ok(slots)
+    }
+
+    /// From where the copy was taken on, through one subscription.
+    async fn follow(&self, cx: &Context) -> Result<()> {
+        let epochs = Epochs::open(cx).await?;
+        epochs.take_up().await?;
+        loop {
+            if !epochs.is_complete().await? {
+                // A table had to be taken back.
+                copying(cx)?.copy(cx).await?;
+            }
+            epochs.settle().await?;
+            if epochs.is_settled().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Which copies the data.
+    async fn copy(&self, cx: &Context) -> Result<()> {
+        let endpoint = cx.replication_endpoint().await?;
+        // Before the subscription there can be no changes that anybody waits for: a slot of an earlier attempt is as good.
+        replication::create_slot(&endpoint.connect().await?, &self.name, SLOT_DEADLINE).await?;
+        let target = cx.target().await?;
+        complete_on_target(cx, &target).await?;
+        barrier::create_barrier(&target, &epochs::feed(cx, 1).barrier).await?;
+        let conninfo = subscription::conninfo(&Publisher::from(&endpoint), &cx.settings.subscription_sslmode, &self.name);
+        Ok(subscription::create_subscription(&target, &self.name, &conninfo, std::slice::from_ref(&self.name), true).await?)
+    }
+}
+
+/// The step that copies through this machine.
+fn copying(cx: &Context) -> Result<&StreamData> {
+    match cx.plan.step("stream-data").map(|step| &step.action) {
+        Some(Action::StreamData(step)) => Ok(step),
+        _ => Err(Error::new(ErrorKind::Internal, "the plan has no step stream-data")),
     }
 }
 
@@ -65,6 +100,9 @@ impl Operation for Subscribe {
     }
 
     async fn observe(&self, cx: &Context) -> Result<Observed> {
+        if !self.copy_data && !Epochs::open(cx).await?.is_settled().await? {
+            return Ok(Observed::Partial("not everything that was copied is carried by one subscription".into()));
+        }
         let sql = "select oid from pg_catalog.pg_subscription where subname = $1";
         Ok(match cx.target().await?.query_opt(sql, &[&self.name]).await? {
             Some(row) => Observed::Present(output(&Made { oid: row.get(0) })?),
@@ -73,26 +111,20 @@ impl Operation for Subscribe {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let endpoint = cx.replication_endpoint().await?;
-        let source = endpoint.connect().await?;
         if self.copy_data {
-            // Before the subscription there can be no changes that anybody waits for: a slot of an earlier attempt is as good.
-            replication::create_slot(&source, &self.name, SLOT_DEADLINE).await?;
-        } else if replication::slot(&source, &self.name).await?.is_none() {
-            return Err(slot_is_gone(&self.name));
+            self.copy(cx).await?
+        } else {
+            self.follow(cx).await?
         }
-        let target = cx.target().await?;
-        complete_on_target(cx, &target).await?;
-        barrier::create_barrier(&target, &self.name).await?;
-        let conninfo = subscription::conninfo(&Publisher::from(&endpoint), &cx.settings.subscription_sslmode, &self.name);
-        subscription::create_subscription(&target, &self.name, &conninfo, &self.name, &self.name, self.copy_data).await?;
         Ok(Value::Null)
     }
 
     async fn undo(&self, cx: &Context) -> Result<()> {
         let target = cx.target_unless_gone().await?;
         if let Some(target) = &target {
-            subscription::drop_subscription(target, &self.name).await?;
+            for epoch in epochs::all() {
+                subscription::drop_subscription(target, &epochs::feed(cx, epoch).name).await?;
+            }
         }
         let source = cx.source().await?;
         let left = self.slots(cx, &source).await?;
@@ -112,8 +144,10 @@ impl Operation for Subscribe {
     async fn left_over(&self, cx: &Context) -> Result<Option<String>> {
         let mut left = Vec::new();
         if let Some(target) = cx.target_unless_gone().await? {
-            if subscription::subscription(&target, &self.name).await?.is_some() {
-                left.push(format!("subscription {}", self.name));
+            for name in epochs::all().map(|epoch| epochs::feed(cx, epoch).name) {
+                if subscription::subscription(&target, &name).await?.is_some() {
+                    left.push(format!("subscription {name}"));
+                }
             }
             if schema_exists(&target, &self.name).await? {
                 left.push(format!("schema {} on the target", self.name));

@@ -111,7 +111,7 @@ impl Unit {
 }
 
 /// How to divide.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Division {
     /// How many workers will copy.
     pub workers: usize,

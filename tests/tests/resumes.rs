@@ -1,0 +1,105 @@
+//! A copy through this machine that is broken off in every way, again and again: what is finished is not copied again, nothing is lost.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use azure2neon_local_cloud::workload::{self, Writer, WriterOptions};
+use azure2neon_tests::Rig;
+
+const MIGRATE: [&str; 5] = ["migrate", "--cut-over", "--yes", "--output", "json"];
+
+/// The units that are marked as copied, each with its epoch; none before there are any.
+async fn finished(rig: &Rig) -> BTreeMap<(i32, i32), i32> {
+    let Ok(target) = rig.cloud.compute_superuser("bikeparts", "bikeparts").await else { return BTreeMap::new() };
+    let sql = "select format('%I.copied', nspname) from pg_namespace where nspname ~ '^azure2neon_'";
+    let Ok(Some(row)) = target.query_opt(sql, &[]).await else { return BTreeMap::new() };
+    let table: String = row.get(0);
+    let rows = target.query(&format!("select unit, part, epoch from {table} where unit > 0"), &[]).await;
+    rows.unwrap_or_default().iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect()
+}
+
+fn start(rig: &Rig) -> Child {
+    rig.program(&MIGRATE).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Ends a server process of the source, or else of the target, for which this holds; whether there was one.
+async fn terminate(rig: &Rig, on_source: bool, which: &str) -> bool {
+    let superuser =
+        if on_source { rig.cloud.source_superuser("bikeparts").await } else { rig.cloud.compute_superuser("bikeparts", "bikeparts").await };
+    let Ok(client) = superuser else { return false };
+    let sql = format!("select pg_terminate_backend(pid) from pg_stat_activity where {which} and pid <> pg_backend_pid() limit 1");
+    client.query(&sql, &[]).await.is_ok_and(|rows| !rows.is_empty())
+}
+
+async fn ten_breaks(source: u32, target: u32) {
+    let rig = Rig::bikeparts(|options| (options.source_major, options.target_major_default) = (source, target)).await;
+    rig.stream();
+    rig.configure("copy", "part_size = \"1MB\"");
+    // So that tables can be cut by their keys.
+    rig.cloud.source_superuser("bikeparts").await.unwrap().batch_execute("analyze").await.unwrap();
+    let writer = Writer::start(rig.application(), WriterOptions::default());
+    let link = rig.cloud.operator_link().clone();
+    link.set_bandwidth(Some(24 << 20));
+    let mut child = start(&rig);
+    let (mut seen, mut breaks, began) = (BTreeMap::new(), [0; 4], Instant::now());
+    while breaks.iter().sum::<i32>() < 10 {
+        assert!(began.elapsed() < Duration::from_secs(240), "after {breaks:?}: {} parts", seen.len());
+        if child.try_wait().unwrap().is_some() {
+            // A line that stays cut for longer than it is waited for ends the program; the same command goes on.
+            child = start(&rig);
+        }
+        let now = finished(&rig).await;
+        if now.len() <= seen.len() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            continue;
+        }
+        for (part, epoch) in &seen {
+            let kept = now.get(part);
+            // Epochs become the first one when their subscriptions do.
+            assert!(kept == Some(epoch) || kept == Some(&1), "{part:?} of epoch {epoch} is now {kept:?}");
+        }
+        seen = now;
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..200))).await;
+        let way = usize::try_from(breaks.iter().sum::<i32>()).unwrap() % 4;
+        let broken = match way {
+            0 => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                child = start(&rig);
+                true
+            }
+            1 => {
+                link.cut();
+                true
+            }
+            2 => terminate(&rig, true, "query ilike 'select pg_catalog.pg_export_snapshot%'").await,
+            _ => terminate(&rig, false, "query ilike 'copy %' and state = 'active'").await,
+        };
+        breaks[way] += i32::from(broken);
+    }
+    link.set_bandwidth(None);
+    // Whatever it does now, the same command completes.
+    let _ = tokio::task::spawn_blocking(move || child.wait()).await.unwrap();
+    let outcome = rig.run(&MIGRATE).await.expect_success();
+    let tables = outcome.event("summary")["summary"]["comparison"]["tables"].as_array().unwrap().clone();
+    assert!(tables.len() >= 60 && tables.iter().all(|table| table["verdict"] == "equal"), "{tables:?}");
+    let report = writer.stop().await;
+    let target = rig.cloud.compute_superuser("bikeparts", "bikeparts").await.unwrap();
+    let verdict = workload::verify(&target, &report).await.unwrap();
+    assert!(verdict.is_clean() && verdict.acknowledged > 100, "{verdict:?}");
+    let source = rig.cloud.source_superuser("bikeparts").await.unwrap();
+    let left = "select (select count(*) from pg_replication_slots) + (select count(*) from pg_publication)";
+    assert_eq!(source.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_breaks_from_14() {
+    ten_breaks(14, 16).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_breaks_from_16() {
+    ten_breaks(16, 17).await;
+}
