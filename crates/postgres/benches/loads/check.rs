@@ -17,7 +17,8 @@ pub async fn expect_equal(source: &Endpoint, target: &Endpoint) -> Result<(), St
     if let Some(lost) = there.iter().find(|one| !here.contains(one)) {
         return Err(format!("the target lacks: {lost}"));
     }
-    let unanalyzed = "select n.nspname || '.' || c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    let unanalyzed =
+        "select n.nspname || '.' || c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
         where c.relkind = 'r' and c.reltuples < 0 and n.nspname !~ '^(pg_|information_schema|azure2neon)'";
     if let Some(row) = target.query(unanalyzed, &[]).await.unwrap().first() {
         return Err(format!("not analyzed: {}", row.get::<_, &str>(0)));

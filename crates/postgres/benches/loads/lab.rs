@@ -85,6 +85,8 @@ pub struct Took {
     pub wall: f64,
     /// Processor seconds: source, target, client, and what the lines themselves took.
     pub cpu: [f64; 4],
+    /// What everything else on the machine took of it meanwhile, in processor seconds: with much of it the walls are not to be trusted.
+    pub others: f64,
     pub traffic: Traffic,
     pub phases: Vec<Phase>,
     /// What the target said of its statements, if it was asked to.
@@ -156,7 +158,16 @@ impl Lab {
         session.batch_execute("vacuum (analyze, freeze)").await.unwrap();
         let row = session.query_one(include_str!("description.sql"), &[]).await.unwrap();
         let description = format!("{shape}: {}", row.get::<_, &str>(0));
-        Lab { shape: shape.clone(), description, old, new, owner, source_is_far: arguments.source_is_far, lines: None, profile: arguments.profile }
+        Lab {
+            shape: shape.clone(),
+            description,
+            old,
+            new,
+            owner,
+            source_is_far: arguments.source_is_far,
+            lines: None,
+            profile: arguments.profile,
+        }
     }
 
     /// From now on the far server is so far away.
@@ -233,7 +244,7 @@ impl Lab {
             self.set_sync_workers(*workers).await;
         }
         let log = self.new.log().len();
-        let (before, traffic) = (self.cpu_seconds(), self.traffic());
+        let (before, all, traffic) = (self.cpu_seconds(), busy_seconds(), self.traffic());
         let began = Instant::now();
         sites.since = (began, traffic);
         let done = match way {
@@ -245,7 +256,9 @@ impl Lab {
             Way::Floor(jobs) => floor::run(&mut sites, *jobs, &prepared.unwrap()).await,
         };
         let wall = began.elapsed().as_secs_f64();
-        let (after, traffic) = (self.cpu_seconds(), self.traffic() - traffic);
+        let (after, all, traffic) = (self.cpu_seconds(), busy_seconds() - all, self.traffic() - traffic);
+        let cpu: [f64; 4] = std::array::from_fn(|n| after[n] - before[n]);
+        let others = all - cpu.iter().sum::<f64>();
         let profile = self.profile.then(|| profile::of(&self.new.log()[log..]));
         let done = match done {
             Ok(()) => expect_equal(&sites.source_nearby(), &sites.target_nearby()).await,
@@ -253,7 +266,7 @@ impl Lab {
         };
         let phases = std::mem::take(&mut sites.phases);
         rivals::clean_up(&sites).await;
-        done.map(|()| Took { wall, cpu: std::array::from_fn(|n| after[n] - before[n]), traffic, phases, profile })
+        done.map(|()| Took { wall, cpu, others, traffic, phases, profile })
     }
 }
 
@@ -262,6 +275,14 @@ pub fn cpu_seconds_of(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
     fields[11..15].iter().map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
+}
+
+/// What the whole machine has worked since it was started, all cores together, in seconds.
+fn busy_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap();
+    // user, nice, system, idle, iowait, irq, softirq, steal
+    let ticks: Vec<f64> = stat.lines().next().unwrap().split_whitespace().skip(1).map(|word| word.parse().unwrap()).collect();
+    [0, 1, 2, 5, 6, 7].map(|n| ticks[n] / 100.0).iter().sum()
 }
 
 /// What took part, in which versions.

@@ -34,11 +34,7 @@ impl std::ops::Sub for Traffic {
     type Output = Traffic;
 
     fn sub(self, before: Traffic) -> Traffic {
-        Traffic {
-            connections: self.connections - before.connections,
-            turns: self.turns - before.turns,
-            bytes: self.bytes - before.bytes,
-        }
+        Traffic { connections: self.connections - before.connections, turns: self.turns - before.turns, bytes: self.bytes - before.bytes }
     }
 }
 

@@ -24,8 +24,7 @@ pub async fn stream(sites: &mut Sites<'_>, workers: usize) -> Result<()> {
     sites.lap("make the tables");
     let slot = create_exported_slot(&sites.source, MARK, Duration::from_secs(60)).await.map_err(|error| error.to_string())?;
     sites.lap("make the slot");
-    let load =
-        Load { source: &sites.source, target: &sites.target, slot: &slot, marker_schema: MARK, entries: &entries, workers };
+    let load = Load { source: &sites.source, target: &sites.target, slot: &slot, marker_schema: MARK, entries: &entries, workers };
     load.run(&|_| {}).await.map_err(|error| error.to_string())?;
     sites.lap("copy and indexes");
     apply(&sites.target, &entries, |section| section != Section::PreData).await?;

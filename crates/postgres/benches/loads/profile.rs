@@ -92,7 +92,7 @@ fn messages(log: &str) -> Vec<Message> {
     messages
 }
 
-/// `!	0.001 s user, 0.000 s system, 0.002 s elapsed`.
+/// User, system and elapsed seconds, of a line like `! 0.001 s user, 0.000 s system, 0.002 s elapsed`.
 fn numbers(line: &str) -> [f64; 3] {
     let mut numbers = line.split(['\t', ' ', '!']).filter_map(|word| word.parse().ok());
     std::array::from_fn(|_| numbers.next().unwrap_or_default())

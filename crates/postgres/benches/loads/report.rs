@@ -25,13 +25,14 @@ impl Measurement {
         let [source, target, client, line] = self.took.cpu;
         let traffic = self.took.traffic;
         let mut text = format!(
-            "{:<8} {:>3} ms  {:<18} round {}  wall {:>7.2} s  cpu {:>7.2} s: source {source:.2}, target {target:.2}, client {client:.2}, line {line:.2}",
+            "{:<8} {:>3} ms  {:<18} round {}  wall {:>7.2} s  cpu {:>7.2} s: source {source:.2}, target {target:.2}, client {client:.2}, line {line:.2}, others {:.2}",
             self.shape,
             self.rtt.as_millis(),
             self.way.to_string(),
             self.round,
             self.took.wall,
             self.cpu(),
+            self.took.others,
         );
         if traffic.connections > 0 {
             let _ = write!(text, "; {} connections, {} turns, {} MB", traffic.connections, traffic.turns, traffic.bytes >> 20);
@@ -114,8 +115,11 @@ pub fn tables(all: &[Measurement]) -> String {
         let mut rtts: Vec<Duration> = all.iter().filter(|one| one.shape == first.shape).map(|one| one.rtt).collect();
         rtts.sort();
         rtts.dedup();
-        let _ = writeln!(text, "| round trip | way | wall, s | least – greatest | CPU, s (source + target + client) | turns | best of ours is of it |");
-        let _ = writeln!(text, "|---|---|---|---|---|---|---|");
+        let _ = writeln!(
+            text,
+            "| round trip | way | wall, s | least – greatest | CPU, s (source + target + client) | others' CPU | turns | best of ours is of it |"
+        );
+        let _ = writeln!(text, "|---|---|---|---|---|---|---|---|");
         for rtt in rtts {
             let here: Vec<&Measurement> = all.iter().filter(|one| one.shape == first.shape && one.rtt == rtt).collect();
             table(&mut text, rtt, &groups(&here));
@@ -134,16 +138,16 @@ fn table(text: &mut String, rtt: Duration, groups: &[Group<'_>]) {
         let (least, greatest) = (walls.iter().copied().fold(f64::INFINITY, f64::min), walls.iter().copied().fold(0.0, f64::max));
         // A subscription is what the direct way replaces.
         let ours = if matches!(group.way, Way::Guide(_)) { direct.or(best) } else { best };
-        let ratio = ours.and_then(|ours| ours.ratio(group)).map_or_else(String::new, |(middle, least, greatest)| {
-            format!("{middle:.2} ({least:.2} – {greatest:.2})")
-        });
+        let ratio = ours
+            .and_then(|ours| ours.ratio(group))
+            .map_or_else(String::new, |(middle, least, greatest)| format!("{middle:.2} ({least:.2} – {greatest:.2})"));
         let floor = match group.way {
             Way::Floor(_) => format!("; over the cores {:.2}", group.median(Measurement::cpu) / cores()),
             _ => String::new(),
         };
         let _ = writeln!(
             text,
-            "| {} ms | {} | {:.2} | {least:.2} – {greatest:.2} | {:.1} ({:.1} + {:.1} + {:.1}){floor} | {:.0} | {ratio} |",
+            "| {} ms | {} | {:.2} | {least:.2} – {greatest:.2} | {:.1} ({:.1} + {:.1} + {:.1}){floor} | {:.0} | {:.0} | {ratio} |",
             rtt.as_millis(),
             group.way,
             group.median(|run| run.took.wall),
@@ -151,6 +155,7 @@ fn table(text: &mut String, rtt: Duration, groups: &[Group<'_>]) {
             of(0),
             of(1),
             of(2),
+            group.median(|run| run.took.others),
             group.median(|run| run.took.traffic.turns as f64),
         );
     }

@@ -21,8 +21,7 @@ const GUIDE: &str = "bench_guide";
 pub fn pgcopydb() -> Option<PathBuf> {
     let named = std::env::var_os("AZURE2NEON_BENCH_PGCOPYDB").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = named.into_iter().chain(std::env::split_paths(&path).map(|folder| folder.join("pgcopydb"))).find(|file| file.is_file());
-    found
+    named.into_iter().chain(std::env::split_paths(&path).map(|folder| folder.join("pgcopydb"))).find(|file| file.is_file())
 }
 
 /// pgcopydb, a superuser on both sides, with as many jobs of each kind; its own defaults are four.
@@ -78,10 +77,7 @@ pub async fn guide(sites: &mut Sites<'_>, workers: usize) -> Result<()> {
         sites.source.user,
         conninfo_value(sites.source.password.expose_secret())
     );
-    let create = format!(
-        "create subscription {GUIDE} connection {} publication {GUIDE}",
-        azure2neon_postgres::ident::literal(&conninfo)
-    );
+    let create = format!("create subscription {GUIDE} connection {} publication {GUIDE}", azure2neon_postgres::ident::literal(&conninfo));
     sites.target.connect().await.unwrap().batch_execute(&create).await.map_err(|error| error.to_string())?;
     until_ready(&sites.target_nearby(), GUIDE).await;
     sites.lap("synchronization");
