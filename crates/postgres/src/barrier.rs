@@ -11,7 +11,7 @@ use crate::lsn::Lsn;
 use crate::replication::slot;
 use crate::subscription::subscription;
 
-/// The table's name in the barrier's schema.
+/// The first table's name in the barriers' schema.
 const TABLE: &str = "barrier";
 /// Polls come as fast as this at first, since a cut-over waits,
 const SHORTEST: Duration = Duration::from_millis(2);
@@ -27,42 +27,43 @@ pub struct Lag {
     pub bytes: u64,
 }
 
-/// What to wait for, and how long.
-#[derive(Clone, Debug)]
-pub struct Wait {
-    /// The slot on the source.
-    pub slot: String,
-    /// The subscription on the target.
-    pub subscription: String,
-    /// The schema of the barrier table on both.
-    pub barrier_schema: String,
-    /// After this the wait fails.
-    pub deadline: Duration,
+/// One stream of changes: a slot, the subscription of the same name that consumes it, and the barrier table that it alone carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// Name of the slot on the source, of the subscription on the target, and of the publication that holds the barrier.
+    pub name: String,
+    /// The barrier table, on both: its rows prove how far this feed has come, and no other.
+    pub barrier: QualifiedName,
+}
+
+impl Feed {
+    /// The `n`th feed of a run, from 1 on; its barrier is in the schema `mark`.
+    pub fn nth(mark: &str, n: usize) -> Self {
+        let suffix = if n > 1 { format!("_{n}") } else { String::new() };
+        Self { name: format!("{mark}{suffix}"), barrier: QualifiedName::new(mark, format!("{TABLE}{suffix}")) }
+    }
 }
 
 /// Creates the barrier's schema and table unless they exist; it must be in the publication.
 ///
 /// # Errors
 /// What the server answered.
-pub async fn create_barrier(session: &Session, schema: &str) -> Result<QualifiedName> {
-    let table = QualifiedName::new(schema, TABLE);
+pub async fn create_barrier(session: &Session, table: &QualifiedName) -> Result<()> {
     let sql = format!(
         "create schema if not exists {};
          create table if not exists {table} (
              id pg_catalog.text primary key,
              written_at pg_catalog.timestamptz not null default pg_catalog.clock_timestamp())",
-        Ident::new(schema)
+        Ident::new(&*table.schema)
     );
-    session.batch_execute(&sql).await.doing(|| format!("create the barrier table {table}"))?;
-    Ok(table)
+    session.batch_execute(&sql).await.doing(|| format!("create the barrier table {table}"))
 }
 
 /// Writes a barrier row, durably; writing the same id again is fine and writes nothing.
 ///
 /// # Errors
 /// What the server answered.
-pub async fn write_barrier(session: &Session, schema: &str, id: &str) -> Result<()> {
-    let table = QualifiedName::new(schema, TABLE);
+pub async fn write_barrier(session: &Session, table: &QualifiedName, id: &str) -> Result<()> {
     let sql = format!("insert into {table} (id) values ($1) on conflict do nothing");
     session.execute_typed(&sql, &[(&id, Type::TEXT)]).await.doing(|| format!("write to the barrier table {table}"))?;
     Ok(())
@@ -72,8 +73,7 @@ pub async fn write_barrier(session: &Session, schema: &str, id: &str) -> Result<
 ///
 /// # Errors
 /// What the server answered.
-pub async fn seen_barrier(session: &Session, schema: &str, id: &str) -> Result<bool> {
-    let table = QualifiedName::new(schema, TABLE);
+pub async fn seen_barrier(session: &Session, table: &QualifiedName, id: &str) -> Result<bool> {
     let sql = format!("select exists (select from {table} where id = $1)");
     let row = session.query_typed_one(&sql, &[(&id, Type::TEXT)]).await.doing(|| format!("read the barrier table {table}"))?;
     Ok(row.try_get(0)?)
@@ -86,28 +86,34 @@ pub async fn seen_barrier(session: &Session, schema: &str, id: &str) -> Result<b
 ///
 /// # Errors
 /// A slot or subscription that is gone or disabled, or the deadline.
-pub async fn wait_applied(source: &Session, target: &Session, wait: &Wait, progress: &mut (dyn FnMut(&Lag) + Send)) -> Result<Lsn> {
-    let what = || format!("wait until subscription {} has applied everything", wait.subscription);
+pub async fn wait_applied(
+    source: &Session,
+    target: &Session,
+    feed: &Feed,
+    deadline: Duration,
+    progress: &mut (dyn FnMut(&Lag) + Send),
+) -> Result<Lsn> {
+    let what = || format!("wait until subscription {} has applied everything", feed.name);
     let began = Instant::now();
     let id = barrier_id();
-    write_barrier(source, &wait.barrier_schema, &id).await?;
+    write_barrier(source, &feed.barrier, &id).await?;
     let position = insert_position(source).await?;
     let mut pause = SHORTEST;
     let mut last_nudge = Instant::now();
     let mut last_report: Option<Instant> = None;
     loop {
-        let Some(state) = slot(source, &wait.slot).await? else {
-            return Err(Error::new(ErrorKind::Other, what(), format!("the replication slot {} is gone", wait.slot)));
+        let Some(state) = slot(source, &feed.name).await? else {
+            return Err(Error::new(ErrorKind::Other, what(), format!("the replication slot {} is gone", feed.name)));
         };
         if state.wal_status == "lost" {
-            return Err(Error::new(ErrorKind::Other, what(), format!("the replication slot {} has lost its WAL", wait.slot)));
+            return Err(Error::new(ErrorKind::Other, what(), format!("the replication slot {} has lost its WAL", feed.name)));
         }
         let confirmed = state.confirmed_flush >= position;
-        let seen = confirmed && seen_barrier(target, &wait.barrier_schema, &id).await?;
+        let seen = confirmed && seen_barrier(target, &feed.barrier, &id).await?;
         // The rest is read only when it can decide or explain.
-        let explain = began.elapsed() > wait.deadline;
+        let explain = began.elapsed() > deadline;
         if seen || explain || pause == LONGEST {
-            let Some(subscriber) = subscription(target, &wait.subscription).await? else {
+            let Some(subscriber) = subscription(target, &feed.name).await? else {
                 return Err(Error::new(ErrorKind::Other, what(), "the subscription is gone"));
             };
             let behind: Vec<String> =
@@ -121,7 +127,7 @@ pub async fn wait_applied(source: &Session, target: &Session, wait: &Wait, progr
             if explain {
                 let why = format!(
                     "not within {:.1} s: {} bytes behind, marker {}, worker {}, {} apply and {} copy errors, tables not in step: {}",
-                    wait.deadline.as_secs_f64(),
+                    deadline.as_secs_f64(),
                     position.bytes_since(state.confirmed_flush),
                     if seen { "seen" } else { "not seen" },
                     if subscriber.worker_pid.is_some() { "running" } else { "not running" },
@@ -134,13 +140,13 @@ pub async fn wait_applied(source: &Session, target: &Session, wait: &Wait, progr
         }
         if !confirmed && last_nudge.elapsed() > NUDGE {
             last_nudge = Instant::now();
-            write_barrier(source, &wait.barrier_schema, &barrier_id()).await?;
+            write_barrier(source, &feed.barrier, &barrier_id()).await?;
         }
         if last_report.is_none_or(|at| at.elapsed() > Duration::from_millis(200)) {
             last_report = Some(Instant::now());
             progress(&Lag { bytes: position.bytes_since(state.confirmed_flush) });
         }
-        tokio::time::sleep(pause.min(wait.deadline.saturating_sub(began.elapsed()) + SHORTEST)).await;
+        tokio::time::sleep(pause.min(deadline.saturating_sub(began.elapsed()) + SHORTEST)).await;
         pause = (pause * 3 / 2).min(LONGEST);
     }
 }
@@ -163,6 +169,6 @@ async fn insert_position(source: &Session) -> Result<Lsn> {
 }
 
 /// An id that no earlier wait has used; it need not be secret.
-fn barrier_id() -> String {
+pub(crate) fn barrier_id() -> String {
     format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }

@@ -12,6 +12,7 @@ pub mod fence;
 pub mod ident;
 pub mod inventory;
 pub mod lsn;
+pub mod merge;
 pub mod replica_identity;
 pub mod replication;
 pub mod roles;

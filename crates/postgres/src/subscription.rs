@@ -130,7 +130,7 @@ async fn read(session: &Session, name: &str) -> Result<Option<SubscriptionState>
     }))
 }
 
-/// Creates the subscription on the existing slot, enabled.
+/// Creates the subscription on the existing slot of its name, enabled.
 ///
 /// # Errors
 /// What the server answered, without the connection string.
@@ -138,8 +138,7 @@ pub async fn create_subscription(
     session: &Session,
     name: &str,
     conninfo: &SecretString,
-    publication: &str,
-    slot: &str,
+    publications: &[String],
     copy_data: bool,
 ) -> Result<()> {
     let sql = format!(
@@ -147,10 +146,24 @@ pub async fn create_subscription(
          streaming = on)",
         Ident::new(name),
         literal(conninfo.expose_secret()),
-        Ident::new(publication),
-        literal(slot)
+        list(publications),
+        literal(name)
     );
     session.batch_execute(&sql).await.map_err(|error| censored(error.into(), conninfo)).doing(|| format!("create the subscription {name}"))
+}
+
+/// Lets the enabled subscription take these publications, without copying what its tables hold. Not in a transaction.
+///
+/// # Errors
+/// What the server answered.
+pub async fn set_publications(session: &Session, name: &str, publications: &[String]) -> Result<()> {
+    let sql =
+        format!("alter subscription {} set publication {} with (refresh = true, copy_data = false)", Ident::new(name), list(publications));
+    session.batch_execute(&sql).await.doing(|| format!("set the publications of the subscription {name}"))
+}
+
+fn list(publications: &[String]) -> String {
+    publications.iter().map(|name| Ident::new(name).to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Replaces the connection string, for a role whose password was replaced.

@@ -5,8 +5,8 @@ mod support;
 
 use std::time::Duration;
 
-use azure2neon_postgres::copy::{Load, Loaded, loaded_at};
-use azure2neon_postgres::inventory::inventory;
+use azure2neon_postgres::copy::{Division, Load, Loaded, Marks, Snapshot, Unit, divide};
+use azure2neon_postgres::inventory::{Persistence, inventory};
 use azure2neon_postgres::schema::{self, Section, Tools, dump_schema};
 use azure2neon_postgres::walsender::{ExportedSlot, create_exported_slot};
 use azure2neon_postgres::{Endpoint, ErrorKind, digest, replication};
@@ -109,9 +109,30 @@ impl Rig {
         create_exported_slot(&self.old.endpoint("app"), SLOT, Duration::from_secs(10)).await.unwrap()
     }
 
-    async fn load(&self, slot: &ExportedSlot, workers: usize) -> azure2neon_postgres::Result<Loaded> {
+    /// The whole database, for so many workers.
+    async fn units(&self, workers: usize) -> Vec<Unit> {
+        let source = self.old.session().await;
+        let tables = inventory(&source).await.unwrap().tables;
+        let stored = tables.iter().filter(|table| table.has_storage() && table.persistence == Persistence::Permanent);
+        let names: Vec<_> = stored.map(|table| table.name.clone()).collect();
+        divide(&source, &names, Division { workers, part_bytes: 8 << 20 }).await.unwrap()
+    }
+
+    async fn load(&self, slot: &ExportedSlot, units: &[Unit], workers: usize) -> azure2neon_postgres::Result<Loaded> {
         let source = self.old.endpoint("app");
-        Load { source: &source, target: &self.target, slot, marker_schema: MARK, entries: &self.entries, workers }.run(&|_| {}).await
+        let snapshot = Snapshot::of_slot(&source, slot).await?;
+        let load = Load {
+            source: &source,
+            target: &self.target,
+            snapshot: &snapshot,
+            epoch: 1,
+            marker_schema: MARK,
+            units,
+            entries: &self.entries,
+            workers,
+            until: None,
+        };
+        load.run(&|_| {}).await
     }
 
     /// Names of what is on the target, of these: indexes (valid ones) and statistics.
@@ -140,10 +161,15 @@ async fn story(from: u32, to: u32, workers: usize) {
         )
         .await
         .unwrap();
-    assert_eq!(loaded_at(&target, MARK).await.unwrap(), None);
-    let loaded = rig.load(&slot, workers).await.unwrap();
-    assert_eq!(loaded_at(&target, MARK).await.unwrap(), Some(slot.consistent_point));
-    assert!(loaded.tables > 15 && loaded.rows > 13_000 && loaded.bytes > 70_000_000, "{loaded:?}");
+    let units = rig.units(workers).await;
+    let marks = Marks::new(MARK);
+    assert!(marks.finished(&target, &units).await.unwrap().is_empty());
+    let loaded = rig.load(&slot, &units, workers).await.unwrap();
+    assert!(marks.finished(&target, &units).await.unwrap().values().eq(units.iter().map(|_| &1)));
+    assert!(loaded.complete && loaded.rows > 13_000 && loaded.bytes > 70_000_000, "{loaded:?}");
+    // All of it is there: nothing is left to do.
+    let again = rig.load(&slot, &units, workers).await.unwrap();
+    assert!(again.complete && (again.units, again.bytes) == (0, 0), "{again:?}");
     for (table, before) in tables.iter().zip(before) {
         let now = digest::digest(&target, table).await.unwrap();
         let expected = if table.name.name == "unlogged" { 0 } else { before.rows };
@@ -184,39 +210,11 @@ async fn every_kind_of_table_from_17_to_17() {
 }
 
 #[tokio::test]
-async fn a_load_that_broke_off_is_begun_again_and_leaves_no_mark() {
-    let rig = Rig::start(16, 17).await;
-    let (source, target) = (rig.old.session().await, rig.target.connect().await.unwrap());
-    let slot = rig.slot().await;
-    rig.load(&slot, 2).await.unwrap();
-    replication::drop_slot(&source, SLOT).await.unwrap();
-    source.batch_execute("insert into public.base values (77)").await.unwrap();
-
-    let slot = rig.slot().await;
-    let kill = async {
-        let copying = "select pid from pg_stat_activity where query ilike 'copy%wide%' and state = 'active'";
-        loop {
-            if let Some(row) = source.query_opt(copying, &[]).await.unwrap() {
-                source.query("select pg_terminate_backend($1)", &[&row.get::<_, i32>(0)]).await.unwrap();
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    let (error, ()) = tokio::join!(rig.load(&slot, 2), kill);
-    let error = error.unwrap_err();
-    assert!(error.kind() == ErrorKind::Unreachable && error.to_string().contains("copy \"public\".\"wide\""), "{error}");
-    assert_eq!(loaded_at(&target, MARK).await.unwrap(), None);
-    // Its snapshot serves on, for as long as the slot's connection does.
-    let loaded = rig.load(&slot, 2).await.unwrap();
-    drop(slot);
-    let base: i64 = target.query_one("select count(*) from public.base where id = 77", &[]).await.unwrap().get(0);
-    assert!(base == 1 && loaded.tables > 15);
-
-    // A slot waits for open transactions, with a deadline that names them and leaves nothing.
-    replication::drop_slot(&source, SLOT).await.unwrap();
-    source.batch_execute("begin; insert into public.base values (78)").await.unwrap();
-    let error = create_exported_slot(&rig.old.endpoint("app"), SLOT, Duration::from_millis(300)).await.err().unwrap();
+async fn a_slot_waits_for_open_transactions_with_a_deadline_that_names_them_and_leaves_nothing() {
+    let old = Server::start(16).await;
+    let source = old.session().await;
+    source.batch_execute("create table public.t (id int); begin; insert into public.t values (78)").await.unwrap();
+    let error = create_exported_slot(&old.endpoint("app"), SLOT, Duration::from_millis(300)).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.to_string().contains(&format!("pid {}", source.pid())), "{error}");
     source.batch_execute("rollback").await.unwrap();

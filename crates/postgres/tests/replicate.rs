@@ -5,7 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use azure2neon_postgres::barrier::{self, Wait};
+use azure2neon_postgres::barrier::{self, Feed};
 use azure2neon_postgres::inventory::inventory;
 use azure2neon_postgres::subscription::{Dropped, Publisher};
 use azure2neon_postgres::{ErrorKind, QualifiedName, digest, replication as r, roles};
@@ -25,8 +25,9 @@ async fn story(from: u32, to: u32) {
     let target = user.connect().await.unwrap();
     for session in [&source, &target] {
         session.batch_execute(TABLES).await.unwrap();
-        let table = barrier::create_barrier(session, SCHEMA).await.unwrap();
-        assert_eq!(table, barrier::create_barrier(session, SCHEMA).await.unwrap());
+        for _ in 0..2 {
+            barrier::create_barrier(session, &QualifiedName::new(SCHEMA, "barrier")).await.unwrap();
+        }
     }
     source
         .batch_execute(
@@ -72,27 +73,24 @@ async fn story(from: u32, to: u32) {
     let mut reachable = replicator.clone();
     reachable.host = "127.0.0.1".into();
     let conninfo = r::conninfo(&Publisher::from(&reachable), "require", "azure2neon-test");
+    let publications = ["azure2neon_p".to_owned()];
     let wrong = old.endpoint("app").as_user("azure2neon_r", "wr'ong \\ one".to_owned().into());
     let mut wrong = wrong;
     wrong.host = "127.0.0.1".into();
     let wrong = r::conninfo(&Publisher::from(&wrong), "require", "x");
-    let error = r::create_subscription(&target, "azure2neon_sub", &wrong, "azure2neon_p", "azure2neon_s", true).await.unwrap_err();
+    let error = r::create_subscription(&target, "azure2neon_s", &wrong, &publications, true).await.unwrap_err();
     assert!(!error.to_string().contains("wr'ong") && !format!("{error:?}").contains("wr\\'ong"), "{error}");
-    assert!(r::subscription(&target, "azure2neon_sub").await.unwrap().is_none());
-    r::create_subscription(&target, "azure2neon_sub", &conninfo, "azure2neon_p", "azure2neon_s", true).await.unwrap();
-    r::set_connection(&target, "azure2neon_sub", &conninfo).await.unwrap();
+    assert!(r::subscription(&target, "azure2neon_s").await.unwrap().is_none());
+    r::create_subscription(&target, "azure2neon_s", &conninfo, &publications, true).await.unwrap();
+    r::set_connection(&target, "azure2neon_s", &conninfo).await.unwrap();
 
-    let wait = Wait {
-        slot: "azure2neon_s".into(),
-        subscription: "azure2neon_sub".into(),
-        barrier_schema: SCHEMA.into(),
-        deadline: Duration::from_secs(60),
-    };
+    let feed = Feed { name: "azure2neon_s".into(), barrier: QualifiedName::new(SCHEMA, "barrier") };
+    let patience = Duration::from_secs(60);
     let mut reports = 0;
-    barrier::wait_applied(&source, &target, &wait, &mut |_| reports += 1).await.unwrap();
+    barrier::wait_applied(&source, &target, &feed, patience, &mut |_| reports += 1).await.unwrap();
     assert!(reports > 0);
-    r::set_synchronous_commit(&target, "azure2neon_sub", true).await.unwrap();
-    let state = r::subscription(&target, "azure2neon_sub").await.unwrap().unwrap();
+    r::set_synchronous_commit(&target, "azure2neon_s", true).await.unwrap();
+    let state = r::subscription(&target, "azure2neon_s").await.unwrap().unwrap();
     assert!(state.enabled && state.worker_pid.is_some() && state.tables.iter().all(|(_, state)| *state == 'r'));
     assert_eq!(state.slot.as_deref(), Some("azure2neon_s"));
     assert_eq!(state.publications, ["azure2neon_p"]);
@@ -105,7 +103,7 @@ async fn story(from: u32, to: u32) {
         )
         .await
         .unwrap();
-    barrier::wait_applied(&source, &target, &wait, &mut |_| {}).await.unwrap();
+    barrier::wait_applied(&source, &target, &feed, patience, &mut |_| {}).await.unwrap();
     for table in &found.tables {
         let (there, here) = (digest::digest(&source, table).await.unwrap(), digest::digest(&target, table).await.unwrap());
         assert_eq!(there, here, "{}", table.name);
@@ -116,7 +114,7 @@ async fn story(from: u32, to: u32) {
     let mut took = Vec::new();
     for _ in 0..20 {
         let began = Instant::now();
-        barrier::wait_applied(&source, &target, &wait, &mut |_| {}).await.unwrap();
+        barrier::wait_applied(&source, &target, &feed, patience, &mut |_| {}).await.unwrap();
         took.push(began.elapsed());
     }
     took.sort();
@@ -125,25 +123,25 @@ async fn story(from: u32, to: u32) {
     assert!(barrier::lag(&source, "none").await.unwrap().is_none());
 
     // Disabled: the wait says so instead of hanging; a vanished slot is an error.
-    r::disable_subscription(&target, "azure2neon_sub").await.unwrap();
-    let error = barrier::wait_applied(&source, &target, &wait, &mut |_| {}).await.unwrap_err();
+    r::disable_subscription(&target, "azure2neon_s").await.unwrap();
+    let error = barrier::wait_applied(&source, &target, &feed, patience, &mut |_| {}).await.unwrap_err();
     assert!(error.to_string().contains("disabled"), "{error}");
-    r::enable_subscription(&target, "azure2neon_sub").await.unwrap();
-    barrier::wait_applied(&source, &target, &wait, &mut |_| {}).await.unwrap();
-    let gone = Wait { slot: "none".into(), ..wait.clone() };
-    assert!(barrier::wait_applied(&source, &target, &gone, &mut |_| {}).await.unwrap_err().to_string().contains("is gone"));
+    r::enable_subscription(&target, "azure2neon_s").await.unwrap();
+    barrier::wait_applied(&source, &target, &feed, patience, &mut |_| {}).await.unwrap();
+    let gone = Feed { name: "none".into(), ..feed.clone() };
+    assert!(barrier::wait_applied(&source, &target, &gone, patience, &mut |_| {}).await.unwrap_err().to_string().contains("is gone"));
 
-    assert_eq!(r::drop_subscription(&target, "azure2neon_sub").await.unwrap(), Dropped::WithSlot);
-    assert_eq!(r::drop_subscription(&target, "azure2neon_sub").await.unwrap(), Dropped::Absent);
+    assert_eq!(r::drop_subscription(&target, "azure2neon_s").await.unwrap(), Dropped::WithSlot);
+    assert_eq!(r::drop_subscription(&target, "azure2neon_s").await.unwrap(), Dropped::Absent);
     assert!(r::slot(&source, "azure2neon_s").await.unwrap().is_none());
     r::drop_slot(&source, "azure2neon_s").await.unwrap();
 
     // The slot in use, and the publisher unreachable for the drop.
     r::create_slot(&as_replicator, "azure2neon_s", Duration::from_secs(10)).await.unwrap();
-    r::create_subscription(&target, "azure2neon_sub", &conninfo, "azure2neon_p", "azure2neon_s", false).await.unwrap();
-    barrier::wait_applied(&source, &target, &wait, &mut |_| {}).await.unwrap();
+    r::create_subscription(&target, "azure2neon_s", &conninfo, &publications, false).await.unwrap();
+    barrier::wait_applied(&source, &target, &feed, patience, &mut |_| {}).await.unwrap();
     source.batch_execute("alter role azure2neon_r nologin").await.unwrap();
-    assert_eq!(r::drop_subscription(&target, "azure2neon_sub").await.unwrap(), Dropped::SlotRemains);
+    assert_eq!(r::drop_subscription(&target, "azure2neon_s").await.unwrap(), Dropped::SlotRemains);
     r::drop_slot(&source, "azure2neon_s").await.unwrap();
     assert!(r::slot(&source, "azure2neon_s").await.unwrap().is_none());
     assert!(r::orphaned_sync_slots(&source).await.unwrap().is_empty());

@@ -1,22 +1,21 @@
-//! The initial load: every table under one snapshot, by several workers, each table with its indexes as soon as it is in.
+//! The initial load: what is not yet copied, under one snapshot, by several workers, each table with its indexes as soon as it is in.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use futures::future::try_join_all;
 
+use super::marks::{Epoch, Marks};
 use super::queue::{Queue, Ranked};
-use super::tables::{Copied, Piece, pieces, tables_to_copy};
-use super::transfer::transfer;
+use super::snapshot::Snapshot;
+use super::tables::{Measured, indexes_by_table, measure};
+use super::units::{Extent, Unit, storage};
 use crate::connect::{Endpoint, Session};
-use crate::error::{Doing, Result};
-use crate::ident::{QualifiedName, literal};
-use crate::lsn::Lsn;
+use crate::error::Result;
+use crate::ident::QualifiedName;
 use crate::schema::{self, Entry};
-use crate::walsender::ExportedSlot;
-
-/// What all workers together may take of the target's memory for index builds, in MiB.
-const MAINTENANCE_MEMORY: usize = 512;
 
 /// A load to be done.
 pub struct Load<'a> {
@@ -24,14 +23,20 @@ pub struct Load<'a> {
     pub source: &'a Endpoint,
     /// The target, as the owner of its tables.
     pub target: &'a Endpoint,
-    /// The slot under whose snapshot the tables are read.
-    pub slot: &'a ExportedSlot,
-    /// The target's schema for marks, of entries as of the load.
+    /// What is read.
+    pub snapshot: &'a Snapshot,
+    /// The snapshot's epoch, by which what is copied is marked.
+    pub epoch: Epoch,
+    /// The target's schema for marks.
     pub marker_schema: &'a str,
+    /// Everything that is to be copied in the end; what is marked is left out.
+    pub units: &'a [Unit],
     /// The rest of the schema; of it the tables' own indexes and constraints are made as each table is in.
     pub entries: &'a [Entry],
-    /// How many tables or parts are copied at once, each over a connection of its own to either side.
+    /// How many parts are copied at once, each over a connection of its own to either side.
     pub workers: usize,
+    /// From then on no part is begun: the source can't clean up behind a snapshot.
+    pub until: Option<Instant>,
 }
 
 /// How far a load is.
@@ -46,220 +51,187 @@ pub struct Progress {
 }
 
 /// What was loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// Tables.
-    pub tables: usize,
-    /// Rows.
+    /// Whether all units are in. Else the snapshot came to its end, and another load goes on under a new one.
+    pub complete: bool,
+    /// Units that this load copied.
+    pub units: usize,
+    /// Rows that it copied.
     pub rows: u64,
     /// Bytes, as they went through this machine.
     pub bytes: u64,
+    /// Tables that are no longer there on the source.
+    pub gone: Vec<QualifiedName>,
 }
 
 /// Something that a worker does.
-enum Work {
-    Copy(Piece),
+pub(super) enum Work {
+    /// A part of the unit at this place.
+    Copy { unit: usize, part: i32 },
+    /// One index of a table.
     Index { table: usize, index: usize },
+    /// All indexes of small tables, and their statistics.
+    IndexAll { tables: Vec<usize> },
+    /// A table's statistics.
     Analyze { table: usize },
 }
 
-/// What is left of a table, counted down.
-struct Left {
-    parts: AtomicUsize,
-    indexes: AtomicUsize,
+/// A table, and what is left of it.
+pub(super) struct Loading {
+    pub(super) measured: Measured,
+    pub(super) indexes: Vec<Entry>,
+    pub(super) parts_left: AtomicUsize,
+    pub(super) indexes_left: AtomicUsize,
 }
 
-struct Running<'a> {
-    load: &'a Load<'a>,
-    tables: Vec<Copied>,
-    left: Vec<Left>,
-    applied: BTreeSet<String>,
-    queue: Queue<Work>,
-    tables_in: AtomicUsize,
-    rows: AtomicU64,
-    bytes: AtomicU64,
-    progress: &'a (dyn Fn(Progress) + Sync),
+/// A load under way.
+pub(super) struct Running<'a> {
+    pub(super) load: &'a Load<'a>,
+    pub(super) marks: Marks,
+    pub(super) tables: Vec<Loading>,
+    pub(super) by_name: BTreeMap<QualifiedName, usize>,
+    pub(super) applied: BTreeSet<String>,
+    pub(super) queue: Queue<Work>,
+    pub(super) over: AtomicBool,
+    pub(super) left_out: AtomicUsize,
+    pub(super) gone: Mutex<BTreeSet<QualifiedName>>,
+    pub(super) counts: Counts,
+    pub(super) progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) tables: AtomicUsize,
+    pub(super) units: AtomicUsize,
+    pub(super) rows: AtomicU64,
+    pub(super) bytes: AtomicU64,
 }
 
 impl Load<'_> {
-    /// Empties the target's tables and fills them. An index that can't be made is left to whoever applies all entries.
-    /// Nothing of a load that failed or was dropped counts: the next one begins again, under a new snapshot.
+    /// Copies what is not marked, and makes the indexes of whatever is in. A connection that breaks is made anew; of what was finished
+    /// nothing is copied again. An index that can't be made is left to whoever applies all entries.
     ///
     /// # Errors
-    /// What either server answered, or a connection that broke.
+    /// What either server answered, or a server that can't be reached any more. What is marked stays.
     pub async fn run(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Loaded> {
-        // Every worker imports the snapshot before any of them reads, so that losing the slot's connection later does no harm.
-        let workers = try_join_all((0..self.workers).map(|_| self.worker())).await?;
-        let Some((source, target)) = workers.first() else {
-            return Ok(Loaded { tables: 0, rows: 0, bytes: 0 });
-        };
-        forget(target, self.marker_schema).await?;
-        let running = self.prepare(source, target, progress).await?;
-        try_join_all(workers.iter().map(|(source, target)| running.work(source, target))).await?;
-        remember(target, self.marker_schema, self.slot.consistent_point).await?;
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Ok(Loaded { tables: running.tables.len(), rows: count(&running.rows), bytes: count(&running.bytes) })
-    }
-
-    /// A worker's sessions: the source's under the snapshot, the target's with what index builds may take.
-    async fn worker(&self) -> Result<(Session, Session)> {
         let (source, target) = tokio::try_join!(self.source.connect(), self.target.connect())?;
-        let import = format!("begin isolation level repeatable read read only; set transaction snapshot {}", literal(&self.slot.snapshot));
-        source.batch_execute(&import).await.doing(|| "import the slot's snapshot")?;
-        // The mark of a finished load is written synchronously, and with it everything before it.
-        let settings = format!("set synchronous_commit = off; set maintenance_work_mem = '{}MB'", MAINTENANCE_MEMORY / self.workers.max(1));
-        target.batch_execute(&settings).await.doing(|| "prepare a worker's session on the target")?;
-        Ok((source, target))
+        let running = self.prepare(&source, &target, progress).await?;
+        drop(source);
+        try_join_all((0..self.workers.max(1)).map(|_| running.work())).await?;
+        running.marks.flush(&target, self.epoch).await?;
+        let gone = running.gone().iter().cloned().collect();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Ok(Loaded {
+            complete: running.left_out.load(Ordering::Relaxed) == 0,
+            units: running.counts.units.load(Ordering::Relaxed),
+            rows: count(&running.counts.rows),
+            bytes: count(&running.counts.bytes),
+            gone,
+        })
     }
 
     async fn prepare<'a>(&'a self, source: &Session, target: &Session, progress: &'a (dyn Fn(Progress) + Sync)) -> Result<Running<'a>> {
-        let tables = tables_to_copy(source, target, self.entries).await?;
-        let applied = schema::applied(target, self.marker_schema).await?;
-        let sizes: Vec<i64> = tables.iter().map(|table| table.data_bytes).collect();
-        let pieces = pieces(&sizes, self.workers);
-        let mut left: Vec<Left> =
-            tables.iter().map(|table| Left { parts: AtomicUsize::new(1), indexes: AtomicUsize::new(table.indexes.len()) }).collect();
-        let mut split = BTreeSet::new();
-        for piece in &pieces {
-            if let Piece::Part { table, parts, .. } = piece {
-                left[*table].parts = AtomicUsize::new(*parts);
-                split.insert(tables[*table].table.name.to_string());
-            }
-        }
-        if !split.is_empty() {
-            let names: Vec<String> = split.into_iter().collect();
-            target.batch_execute(&format!("truncate only {}", names.join(", only "))).await.doing(|| "empty the target's tables")?;
-        }
-        let cost = |piece: &Piece| match piece {
-            Piece::Whole(whole) => whole.iter().map(|table| tables[*table].path()).sum(),
-            Piece::Part { table, .. } => tables[*table].path(),
+        let marks = Marks::new(self.marker_schema);
+        marks.create(target).await?;
+        let finished = marks.finished(target, self.units).await?;
+        let open: Vec<usize> = (0..self.units.len()).filter(|at| !finished.contains_key(&self.units[*at].number)).collect();
+        // Some of its parts may be there from an earlier snapshot.
+        let begun: Vec<&Unit> =
+            open.iter().map(|at| &self.units[*at]).filter(|unit| matches!(unit.extent, Extent::Blocks { .. })).collect();
+        marks.forget(target, &begun).await?;
+
+        let names: BTreeSet<&QualifiedName> = self.units.iter().flat_map(Unit::tables).collect();
+        let names: Vec<&QualifiedName> = names.into_iter().collect();
+        let present = storage(target, &names).await?;
+        let wanted: Vec<QualifiedName> = names.into_iter().filter(|name| present.contains_key(name)).cloned().collect();
+        let mut indexes = indexes_by_table(self.entries);
+        let tables: Vec<Loading> = measure(source, &wanted)
+            .await?
+            .into_iter()
+            .map(|measured| {
+                let indexes = indexes.remove(&measured.table.name).unwrap_or_default();
+                let indexes_left = AtomicUsize::new(indexes.len());
+                Loading { measured, indexes, parts_left: AtomicUsize::new(0), indexes_left }
+            })
+            .collect();
+        let by_name: BTreeMap<QualifiedName, usize> =
+            tables.iter().enumerate().map(|(at, table)| (table.measured.table.name.clone(), at)).collect();
+        let gone = wanted.into_iter().filter(|name| !by_name.contains_key(name)).collect();
+        let running = Running {
+            load: self,
+            marks,
+            tables,
+            by_name,
+            applied: schema::applied(target, self.marker_schema).await?,
+            queue: Queue::new([]),
+            over: AtomicBool::new(false),
+            left_out: AtomicUsize::new(0),
+            gone: Mutex::new(gone),
+            counts: Counts::default(),
+            progress,
         };
-        let queue = Queue::new(pieces.into_iter().map(|piece| Ranked { cost: cost(&piece), work: Work::Copy(piece) }).collect::<Vec<_>>());
-        let (tables_in, rows, bytes) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Running { load: self, tables, left, applied, queue, tables_in, rows, bytes, progress })
+        let ready = running.first(&open);
+        running.queue.add(ready);
+        Ok(running)
     }
 }
 
 impl Running<'_> {
-    async fn work(&self, source: &Session, target: &Session) -> Result<()> {
-        while let Some(work) = self.queue.take().await {
-            let ready = match work {
-                Work::Copy(Piece::Whole(tables)) => self.copy_whole(source, target, &tables).await?,
-                Work::Copy(Piece::Part { table, n, parts }) => self.copy_part(source, target, (table, n, parts)).await?,
-                Work::Index { table, index } => {
-                    self.make_indexes(target, &[&self.tables[table].indexes[index]]).await?;
-                    let last = self.left[table].indexes.fetch_sub(1, Ordering::AcqRel) == 1;
-                    last.then(|| self.analysis(table)).into_iter().collect()
+    /// What can be done at once: the copy of every unit that is open, and the indexes of tables that are in.
+    fn first(&self, open: &[usize]) -> Vec<Ranked<Work>> {
+        let mut ready = Vec::new();
+        for &unit in open {
+            let parts = self.load.units[unit].parts();
+            let tables: Vec<usize> = self.tables_of(unit).collect();
+            for &table in &tables {
+                self.tables[table].parts_left.fetch_add(parts.unsigned_abs() as usize, Ordering::Relaxed);
+            }
+            let cost = tables.iter().map(|table| self.tables[*table].measured.path()).sum();
+            ready.extend((0..parts).map(|part| Ranked { cost, work: Work::Copy { unit, part } }));
+        }
+        for (at, table) in self.tables.iter().enumerate() {
+            if table.parts_left.load(Ordering::Relaxed) == 0 {
+                self.counts.tables.fetch_add(1, Ordering::Relaxed);
+                if table.indexes.iter().any(|entry| !self.applied.contains(&entry.id)) {
+                    ready.extend(self.table_is_in(at));
                 }
-                Work::Analyze { table } => {
-                    self.analyze(target, &[table]).await?;
-                    Vec::new()
-                }
-            };
-            self.queue.done(ready);
+            }
         }
-        Ok(())
+        ready
     }
 
-    async fn copy_whole(&self, source: &Session, target: &Session, tables: &[usize]) -> Result<Vec<Ranked<Work>>> {
-        let names: Vec<String> = tables.iter().map(|table| self.tables[*table].table.name.to_string()).collect();
-        // Rows can be frozen in the transaction that emptied their table: nobody else can see them yet.
-        let begin = format!("begin; truncate only {}", names.join(", only "));
-        target.batch_execute(&begin).await.doing(|| format!("empty {}", names.join(", ")))?;
-        let statements: Vec<_> = tables.iter().map(|table| self.tables[*table].statements(0, 1)).collect();
-        self.transfer(source, target, &statements).await?;
-        target.batch_execute("commit").await.doing(|| format!("commit the copy of {}", names.join(", ")))?;
-        self.say_in(tables.len());
-        if let [table] = tables {
-            return Ok(self.table_is_in(*table));
-        }
-        let indexes: Vec<&Entry> = tables.iter().flat_map(|table| &self.tables[*table].indexes).collect();
-        self.make_indexes(target, &indexes).await?;
-        self.analyze(target, tables).await?;
-        Ok(Vec::new())
-    }
-
-    async fn copy_part(&self, source: &Session, target: &Session, (table, n, parts): (usize, usize, usize)) -> Result<Vec<Ranked<Work>>> {
-        self.transfer(source, target, &[self.tables[table].statements(n, parts)]).await?;
-        if self.left[table].parts.fetch_sub(1, Ordering::AcqRel) > 1 {
-            return Ok(Vec::new());
-        }
-        self.say_in(1);
-        Ok(self.table_is_in(table))
-    }
-
-    async fn transfer(&self, source: &Session, target: &Session, statements: &[super::transfer::Statements]) -> Result<()> {
-        let moved = |bytes: usize| {
-            self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        };
-        let rows = transfer(source, target, statements, &moved).await?;
-        self.rows.fetch_add(rows, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn say_in(&self, tables: usize) {
-        let tables = self.tables_in.fetch_add(tables, Ordering::Relaxed) + tables;
-        (self.progress)(Progress { tables, of_tables: self.tables.len(), bytes: self.bytes.load(Ordering::Relaxed) });
+    /// The tables of the unit at this place, but for those that are on one side only.
+    pub(super) fn tables_of(&self, unit: usize) -> impl Iterator<Item = usize> {
+        let gone = self.gone().clone();
+        self.load.units[unit].tables().iter().filter(move |name| !gone.contains(name)).filter_map(|name| self.by_name.get(name).copied())
     }
 
     /// What a table's last row makes ready: its indexes, or if it has none, its statistics.
-    fn table_is_in(&self, table: usize) -> Vec<Ranked<Work>> {
-        let copied = &self.tables[table];
-        let count = copied.indexes.len();
+    pub(super) fn table_is_in(&self, table: usize) -> Vec<Ranked<Work>> {
+        let loading = &self.tables[table];
+        let count = loading.indexes.len();
         if count == 0 {
             return vec![self.analysis(table)];
         }
         // An index costs a pass over the table and what it weighs itself; the next ones and the statistics wait for it.
-        let cost = copied.data_bytes / 4 + copied.index_bytes / i64::try_from(count).unwrap_or(1);
+        let cost = loading.measured.data_bytes / 4 + loading.measured.index_bytes / i64::try_from(count).unwrap_or(1);
         (0..count).map(|index| Ranked { cost, work: Work::Index { table, index } }).collect()
     }
 
-    fn analysis(&self, table: usize) -> Ranked<Work> {
-        Ranked { cost: self.tables[table].data_bytes / 50, work: Work::Analyze { table } }
+    pub(super) fn analysis(&self, table: usize) -> Ranked<Work> {
+        Ranked { cost: self.tables[table].measured.data_bytes / 50, work: Work::Analyze { table } }
     }
 
-    async fn make_indexes(&self, target: &Session, entries: &[&Entry]) -> Result<()> {
-        let missing: Vec<&Entry> = entries.iter().copied().filter(|entry| !self.applied.contains(&entry.id)).collect();
-        // Whoever applies all entries will try these again, and say why they can't be made.
-        for refused in schema::execute(target, self.load.marker_schema, &missing).await? {
-            tracing::debug!("left for later: {} {}: {}", refused.kind, refused.name, refused.message);
-        }
-        Ok(())
+    pub(super) fn gone(&self) -> std::sync::MutexGuard<'_, BTreeSet<QualifiedName>> {
+        self.gone.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    async fn analyze(&self, target: &Session, tables: &[usize]) -> Result<()> {
-        let names: Vec<String> = tables.iter().map(|table| self.tables[*table].table.name.to_string()).collect();
-        target.batch_execute(&format!("analyze {}", names.join(", "))).await.doing(|| format!("analyze {}", names.join(", ")))
+    pub(super) fn say(&self) {
+        (self.progress)(Progress {
+            tables: self.counts.tables.load(Ordering::Relaxed),
+            of_tables: self.tables.len(),
+            bytes: self.counts.bytes.load(Ordering::Relaxed),
+        });
     }
-}
-
-fn mark(schema: &str) -> QualifiedName {
-    QualifiedName::new(schema, "loaded")
-}
-
-async fn forget(target: &Session, schema: &str) -> Result<()> {
-    let mark = mark(schema);
-    let sql = format!("create table if not exists {mark} (consistent_point pg_catalog.text not null); truncate {mark}");
-    target.batch_execute(&sql).await.doing(|| format!("empty the mark {mark}"))
-}
-
-async fn remember(target: &Session, schema: &str, point: Lsn) -> Result<()> {
-    let mark = mark(schema);
-    let sql = format!("set synchronous_commit = on; insert into {mark} values ({})", literal(&point.to_string()));
-    target.batch_execute(&sql).await.doing(|| format!("write the mark {mark}"))
-}
-
-/// The position of the snapshot of the load that was completed; none if none was.
-///
-/// # Errors
-/// What the server answered.
-pub async fn loaded_at(target: &Session, marker_schema: &str) -> Result<Option<Lsn>> {
-    let mark = mark(marker_schema);
-    let there = "select pg_catalog.to_regclass($1) is not null";
-    let doing = || format!("read the mark {mark}");
-    if !target.query_one(there, &[&mark.to_string()]).await.doing(doing)?.try_get::<_, bool>(0)? {
-        return Ok(None);
-    }
-    let row = target.query_opt(&format!("select consistent_point from {mark}"), &[]).await.doing(doing)?;
-    row.map(|row| row.try_get::<_, &str>(0)?.parse()).transpose()
 }

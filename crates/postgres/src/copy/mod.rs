@@ -1,16 +1,24 @@
 //! Copying tables' rows as they are: a whole database under one snapshot, or a single table that replication leaves out.
 
 mod load;
+mod marks;
 mod queue;
+mod snapshot;
 mod tables;
 mod transfer;
+mod units;
+mod worker;
 
 use crate::connect::Session;
 use crate::error::{Doing, Result};
 use crate::inventory::Table;
 
-pub use load::{Load, Loaded, Progress, loaded_at};
+pub use load::{Load, Loaded, Progress};
+pub use marks::{Epoch, Marks};
+pub use snapshot::Snapshot;
+pub use tables::COPIED_TABLES;
 use transfer::{Statements, transfer};
+pub use units::{Division, Extent, Range, Storage, TABLE_STORAGE, Unit, divide, publish, published, storage};
 
 /// Empties the target's table and copies the source's rows into it, in one transaction there. Returns the rows written.
 /// The table's own rows only, and no generated columns. A failed copy leaves the target's table as it was.

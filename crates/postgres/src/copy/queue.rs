@@ -71,6 +71,12 @@ impl<T> Queue<T> {
         }
     }
 
+    /// This is ready too.
+    pub(super) fn add(&self, ready: impl IntoIterator<Item = Ranked<T>>) {
+        self.state().ready.extend(ready);
+        self.changed.notify_waiters();
+    }
+
     /// A piece of work is done, and this is ready because of it.
     pub(super) fn done(&self, ready: impl IntoIterator<Item = Ranked<T>>) {
         let mut state = self.state();

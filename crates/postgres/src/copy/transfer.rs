@@ -46,10 +46,9 @@ impl Statements {
         Self::new(table, format, None, true)
     }
 
-    /// The rows in blocks from `first` up to but not including `end`; without an end, to the table's own.
-    pub(super) fn part(table: &Table, format: Format, first: i64, end: Option<i64>) -> Self {
-        let upto = end.map(|end| format!(" and ctid < '({end},0)'")).unwrap_or_default();
-        Self::new(table, format, Some(format!("ctid >= '({first},0)'{upto}")), false)
+    /// The rows for which `condition` holds.
+    pub(super) fn part(table: &Table, format: Format, condition: String) -> Self {
+        Self::new(table, format, Some(condition), false)
     }
 
     fn new(table: &Table, format: Format, filter: Option<String>, freeze: bool) -> Self {
