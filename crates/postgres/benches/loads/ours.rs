@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use azure2neon_postgres::copy::Load;
+use azure2neon_postgres::copy::{Division, Load, Snapshot, Unit, divide, publish};
 use azure2neon_postgres::inventory::inventory;
 use azure2neon_postgres::schema::{self, Entry, Section, Tools, dump_schema};
 use azure2neon_postgres::subscription::Publisher;
-use azure2neon_postgres::walsender::create_exported_slot;
+use azure2neon_postgres::walsender::{ExportedSlot, create_exported_slot};
 use azure2neon_postgres::{Endpoint, replication as r, statistics};
 
 use crate::lab::{MAJOR, Sites};
@@ -15,6 +15,9 @@ use crate::support::client_bin;
 /// Of the run, as the program would name everything that it makes.
 pub const MARK: &str = "azure2neon_bench";
 
+/// A larger table is copied in parts of that size.
+const PART_BYTES: i64 = 256 << 20;
+
 type Result<T> = std::result::Result<T, String>;
 
 pub async fn stream(sites: &mut Sites<'_>, workers: usize) -> Result<()> {
@@ -22,15 +25,40 @@ pub async fn stream(sites: &mut Sites<'_>, workers: usize) -> Result<()> {
     sites.lap("dump the schema");
     apply(&sites.target, &entries, |section| section == Section::PreData).await?;
     sites.lap("make the tables");
+    let units = units(sites, workers).await.map_err(|error| error.to_string())?;
+    sites.lap("divide and publish");
     let slot = create_exported_slot(&sites.source, MARK, Duration::from_secs(60)).await.map_err(|error| error.to_string())?;
     sites.lap("make the slot");
-    let load = Load { source: &sites.source, target: &sites.target, slot: &slot, marker_schema: MARK, entries: &entries, workers };
-    load.run(&|_| {}).await.map_err(|error| error.to_string())?;
+    load(sites, &slot, &entries, &units, workers).await.map_err(|error| error.to_string())?;
     sites.lap("copy and indexes");
     apply(&sites.target, &entries, |section| section != Section::PreData).await?;
     sites.lap("rest of the schema");
     statistics(&sites.target).await?;
     sites.lap("statistics");
+    Ok(())
+}
+
+/// Each unit with its publication, since a publication must be older than the slot.
+async fn units(sites: &Sites<'_>, workers: usize) -> azure2neon_postgres::Result<Vec<Unit>> {
+    let source = sites.source.connect().await?;
+    let tables = inventory(&source).await?.publishable();
+    let units = divide(&source, &tables, Division { workers, part_bytes: PART_BYTES }).await?;
+    publish(&source, MARK, &units).await?;
+    Ok(units)
+}
+
+async fn load(
+    sites: &Sites<'_>,
+    slot: &ExportedSlot,
+    entries: &[Entry],
+    units: &[Unit],
+    workers: usize,
+) -> azure2neon_postgres::Result<()> {
+    let (source, target) = (&sites.source, &sites.target);
+    let snapshot = Snapshot::of_slot(source, slot).await?;
+    let load = Load { source, target, snapshot: &snapshot, epoch: 1, marker_schema: MARK, units, entries, workers, until: None };
+    let loaded = load.run(&|_| {}).await?;
+    assert!(loaded.complete, "{loaded:?}");
     Ok(())
 }
 
@@ -59,7 +87,7 @@ async fn synchronize(sites: &Sites<'_>) -> azure2neon_postgres::Result<()> {
     publisher.port = sites.publisher_port;
     let conninfo = r::conninfo(&Publisher::from(&publisher), "require", MARK);
     let session = sites.target.connect().await?;
-    r::create_subscription(&session, MARK, &conninfo, MARK, MARK, true).await?;
+    r::create_subscription(&session, MARK, &conninfo, &[MARK.to_owned()], true).await?;
     crate::rivals::until_ready(&sites.target_nearby(), MARK).await;
     r::disable_subscription(&session, MARK).await
 }

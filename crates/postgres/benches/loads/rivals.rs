@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use azure2neon_postgres::copy::published;
 use azure2neon_postgres::ident::conninfo_value;
 use azure2neon_postgres::{Endpoint, replication as r};
 use secrecy::ExposeSecret;
@@ -101,6 +102,9 @@ pub async fn clean_up(sites: &Sites<'_>) {
         r::drop_subscription(&target, name).await.unwrap();
         r::drop_slot(&source, name).await.unwrap();
         r::drop_publication(&source, name).await.unwrap();
+    }
+    for unit in published(&source, MARK).await.unwrap() {
+        r::drop_publication(&source, &unit).await.unwrap();
     }
     for slot in r::orphaned_sync_slots(&source).await.unwrap() {
         r::drop_slot(&source, &slot).await.unwrap();
