@@ -36,7 +36,7 @@ async fn main() {
             std::process::exit(2);
         }
     };
-    let mut all = Vec::new();
+    let (mut all, mut failed) = (Vec::new(), Vec::new());
     for shape in &arguments.shapes {
         let mut lab = Lab::open(shape, &arguments).await;
         println!("{}", lab.description);
@@ -53,7 +53,10 @@ async fn main() {
                             println!("{}", measured.line());
                             all.push(measured);
                         }
-                        Err(why) => println!("{:<8} {:>3} ms  {:<20} FAILED: {why}", lab.shape, rtt.as_millis(), way.to_string()),
+                        Err(why) => {
+                            println!("{:<8} {:>3} ms  {:<20} FAILED: {why}", lab.shape, rtt.as_millis(), way.to_string());
+                            failed.push(format!("{}, {} ms, {way}, round {}", lab.shape, rtt.as_millis(), round + 1));
+                        }
                     }
                 }
             }
@@ -61,7 +64,7 @@ async fn main() {
     }
     println!("\n{}", report::tables(&all));
     if let Some(file) = &arguments.write {
-        let text = report::page(&all, &lab::versions().await);
+        let text = report::page(&all, &failed, &lab::versions().await);
         // Cargo runs this in the package's folder; the user is in the workspace's.
         std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file), text).unwrap();
     }
