@@ -1,6 +1,9 @@
 base (type, base) as (
-    -- every type with the type beneath its domains
-    select t.oid, t.oid from pg_catalog.pg_type t where t.typtype <> 'd'
+    -- every domain with the type beneath it; other types are their own, and every table has two more
+    select t.oid, t.typbasetype
+    from pg_catalog.pg_type t
+    join pg_catalog.pg_type beneath on beneath.oid = t.typbasetype and beneath.typtype <> 'd'
+    where t.typtype = 'd'
     union all
     select t.oid, b.base from pg_catalog.pg_type t join base b on b.type = t.typbasetype where t.typtype = 'd'
 ),
@@ -93,11 +96,11 @@ select
             'not_null', a.attnotnull
         ) order by a.attnum), '[]')::pg_catalog.text
      from pg_catalog.pg_attribute a
-     join base b on b.type = a.atttypid
-     join pg_catalog.pg_type bt on bt.oid = b.base
+     left join base b on b.type = a.atttypid
+     join pg_catalog.pg_type bt on bt.oid = coalesce(b.base, a.atttypid)
      join pg_catalog.pg_namespace bn on bn.oid = bt.typnamespace
-     left join base eb on eb.type = bt.typelem and bt.typcategory = 'A' and bt.typlen = -1
-     left join pg_catalog.pg_type et on et.oid = eb.base
+     left join base eb on eb.type = bt.typelem
+     left join pg_catalog.pg_type et on bt.typcategory = 'A' and bt.typlen = -1 and et.oid = coalesce(eb.base, bt.typelem)
      left join pg_catalog.pg_namespace en on en.oid = et.typnamespace
      where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped) as columns
 from relation r

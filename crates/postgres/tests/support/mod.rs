@@ -89,6 +89,11 @@ fn certificates(folder: &Path) {
 impl Server {
     /// A server with a superuser `admin`, TLS, logical WAL, and an empty database `app`.
     pub async fn start(major: u32) -> Server {
+        Self::start_with(major, &[]).await
+    }
+
+    /// The same with `settings`, which go before those that are usual here.
+    pub async fn start_with(major: u32, settings: &[(&str, &str)]) -> Server {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         give(folder.path());
@@ -119,7 +124,10 @@ impl Server {
             ("ssl_cert_file", &folder.path().join("server.pem").display().to_string()),
             ("ssl_key_file", &folder.path().join("server.key").display().to_string()),
             ("wal_retrieve_retry_interval", "200ms"),
-        ] {
+        ]
+        .iter()
+        .chain(settings)
+        {
             start.arg("-c").arg(format!("{key}={value}"));
         }
         let child = start.stdout(Stdio::null()).stderr(log).spawn().unwrap();
