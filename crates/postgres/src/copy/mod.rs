@@ -4,13 +4,17 @@ mod load;
 mod queue;
 mod tables;
 mod transfer;
+mod wire;
 
 use crate::connect::Session;
 use crate::error::{Doing, Result};
 use crate::inventory::Table;
 
 pub use load::{Load, Loaded, Progress, loaded_at};
-use transfer::{Statements, transfer};
+pub use transfer::{Format, Statements};
+pub use wire::{Cargo, Carried, Meter, Wire, carry};
+
+use transfer::transfer;
 
 /// Empties the target's table and copies the source's rows into it, in one transaction there. Returns the rows written.
 /// The table's own rows only, and no generated columns. A failed copy leaves the target's table as it was.

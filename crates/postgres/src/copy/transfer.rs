@@ -14,12 +14,12 @@ use crate::inventory::Table;
 const PIECE: usize = 64 * 1024;
 
 /// What both servers are asked for, to copy a table or a part of it.
-pub(super) struct Statements {
-    table: QualifiedName,
-    kind: Kind,
+pub struct Statements {
+    pub(super) table: QualifiedName,
+    pub(super) kind: Kind,
 }
 
-enum Kind {
+pub(super) enum Kind {
     /// Rows of columns: COPY on both sides.
     Rows { out: String, into: String },
     /// COPY can't name no columns; such rows are nothing but their number.
@@ -27,8 +27,8 @@ enum Kind {
 }
 
 /// The form in which rows travel.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
     /// As text: any type, between any versions.
     Text,
     /// As the types' own binary form, which costs both servers less.
@@ -37,17 +37,17 @@ pub(super) enum Format {
 
 impl Statements {
     /// The whole table, as text.
-    pub(super) fn text(table: &Table) -> Self {
+    pub fn text(table: &Table) -> Self {
         Self::new(table, Format::Text, None, false)
     }
 
     /// The whole table, for a transaction that emptied it: its rows are frozen as they are written.
-    pub(super) fn frozen(table: &Table, format: Format) -> Self {
+    pub fn frozen(table: &Table, format: Format) -> Self {
         Self::new(table, format, None, true)
     }
 
     /// The rows in blocks from `first` up to but not including `end`; without an end, to the table's own.
-    pub(super) fn part(table: &Table, format: Format, first: i64, end: Option<i64>) -> Self {
+    pub fn part(table: &Table, format: Format, first: i64, end: Option<i64>) -> Self {
         let upto = end.map(|end| format!(" and ctid < '({end},0)'")).unwrap_or_default();
         Self::new(table, format, Some(format!("ctid >= '({first},0)'{upto}")), false)
     }
