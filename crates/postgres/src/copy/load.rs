@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 
 use super::queue::{Queue, Ranked};
 use super::tables::{Copied, Piece, pieces, tables_to_copy};
-use super::transfer::transfer;
+use super::wire::{Cargo, Carried, Wire, carry};
 use crate::connect::{Endpoint, Session};
 use crate::error::{Doing, Result};
 use crate::ident::{QualifiedName, literal};
@@ -89,26 +89,24 @@ impl Load<'_> {
     /// What either server answered, or a connection that broke.
     pub async fn run(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Loaded> {
         // Every worker imports the snapshot before any of them reads, so that losing the slot's connection later does no harm.
-        let workers = try_join_all((0..self.workers).map(|_| self.worker())).await?;
-        let Some((source, target)) = workers.first() else {
-            return Ok(Loaded { tables: 0, rows: 0, bytes: 0 });
-        };
-        forget(target, self.marker_schema).await?;
-        let running = self.prepare(source, target, progress).await?;
-        try_join_all(workers.iter().map(|(source, target)| running.work(source, target))).await?;
-        remember(target, self.marker_schema, self.slot.consistent_point).await?;
+        let mut workers = try_join_all((0..self.workers).map(|_| self.worker())).await?;
+        let (source, target) = tokio::try_join!(self.source.connect(), self.target.connect())?;
+        forget(&target, self.marker_schema).await?;
+        let running = self.prepare(&source, &target, progress).await?;
+        try_join_all(workers.iter_mut().map(|(source, target)| running.work(source, target))).await?;
+        remember(&target, self.marker_schema, self.slot.consistent_point).await?;
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Ok(Loaded { tables: running.tables.len(), rows: count(&running.rows), bytes: count(&running.bytes) })
     }
 
     /// A worker's sessions: the source's under the snapshot, the target's with what index builds may take.
-    async fn worker(&self) -> Result<(Session, Session)> {
-        let (source, target) = tokio::try_join!(self.source.connect(), self.target.connect())?;
+    async fn worker(&self) -> Result<(Wire, Wire)> {
+        let (mut source, mut target) = tokio::try_join!(Wire::connect(self.source), Wire::connect(self.target))?;
         let import = format!("begin isolation level repeatable read read only; set transaction snapshot {}", literal(&self.slot.snapshot));
-        source.batch_execute(&import).await.doing(|| "import the slot's snapshot")?;
+        source.execute(&import).await.doing(|| "import the slot's snapshot")?;
         // The mark of a finished load is written synchronously, and with it everything before it.
         let settings = format!("set synchronous_commit = off; set maintenance_work_mem = '{}MB'", MAINTENANCE_MEMORY / self.workers.max(1));
-        target.batch_execute(&settings).await.doing(|| "prepare a worker's session on the target")?;
+        target.execute(&settings).await.doing(|| "prepare a worker's session on the target")?;
         Ok((source, target))
     }
 
@@ -141,18 +139,20 @@ impl Load<'_> {
 }
 
 impl Running<'_> {
-    async fn work(&self, source: &Session, target: &Session) -> Result<()> {
+    async fn work(&self, source: &mut Wire, target: &mut Wire) -> Result<()> {
         while let Some(work) = self.queue.take().await {
             let ready = match work {
                 Work::Copy(Piece::Whole(tables)) => self.copy_whole(source, target, &tables).await?,
                 Work::Copy(Piece::Part { table, n, parts }) => self.copy_part(source, target, (table, n, parts)).await?,
                 Work::Index { table, index } => {
-                    self.make_indexes(target, &[&self.tables[table].indexes[index]]).await?;
+                    for entry in self.missing(std::slice::from_ref(&self.tables[table].indexes[index])) {
+                        self.make_index(target, entry).await?;
+                    }
                     let last = self.left[table].indexes.fetch_sub(1, Ordering::AcqRel) == 1;
                     last.then(|| self.analysis(table)).into_iter().collect()
                 }
                 Work::Analyze { table } => {
-                    self.analyze(target, &[table]).await?;
+                    target.execute(&self.analyze(&[table])).await.doing(|| "analyze")?;
                     Vec::new()
                 }
             };
@@ -161,26 +161,32 @@ impl Running<'_> {
         Ok(())
     }
 
-    async fn copy_whole(&self, source: &Session, target: &Session, tables: &[usize]) -> Result<Vec<Ranked<Work>>> {
-        let names: Vec<String> = tables.iter().map(|table| self.tables[*table].table.name.to_string()).collect();
+    async fn copy_whole(&self, source: &mut Wire, target: &mut Wire, tables: &[usize]) -> Result<Vec<Ranked<Work>>> {
         // Rows can be frozen in the transaction that emptied their table: nobody else can see them yet.
-        let begin = format!("begin; truncate only {}", names.join(", only "));
-        target.batch_execute(&begin).await.doing(|| format!("empty {}", names.join(", ")))?;
-        let statements: Vec<_> = tables.iter().map(|table| self.tables[*table].statements(0, 1)).collect();
-        self.transfer(source, target, &statements).await?;
-        target.batch_execute("commit").await.doing(|| format!("commit the copy of {}", names.join(", ")))?;
-        self.say_in(tables.len());
+        let before = format!("begin; truncate only {}", self.names(tables).join(", only "));
+        let statements = tables.iter().map(|table| self.tables[*table].statements(0, 1)).collect();
         if let [table] = tables {
+            self.carry(source, target, Cargo { before, tables: statements, after: "commit".into() }).await?;
+            self.say_in(1);
             return Ok(self.table_is_in(*table));
         }
-        let indexes: Vec<&Entry> = tables.iter().flat_map(|table| &self.tables[*table].indexes).collect();
-        self.make_indexes(target, &indexes).await?;
-        self.analyze(target, tables).await?;
+        let indexes: Vec<&Entry> = tables.iter().flat_map(|table| self.missing(&self.tables[*table].indexes)).collect();
+        let after = format!("commit; {}; {}", schema::transaction(self.load.marker_schema, &indexes), self.analyze(tables));
+        let carried = self.carry(source, target, Cargo { before, tables: statements, after }).await?;
+        self.say_in(tables.len());
+        if let Some(error) = carried.unfinished {
+            tracing::debug!("one by one: {error}");
+            for index in indexes {
+                self.make_index(target, index).await?;
+            }
+            target.execute(&self.analyze(tables)).await.doing(|| "analyze")?;
+        }
         Ok(Vec::new())
     }
 
-    async fn copy_part(&self, source: &Session, target: &Session, (table, n, parts): (usize, usize, usize)) -> Result<Vec<Ranked<Work>>> {
-        self.transfer(source, target, &[self.tables[table].statements(n, parts)]).await?;
+    async fn copy_part(&self, source: &mut Wire, target: &mut Wire, (table, n, parts): (usize, usize, usize)) -> Result<Vec<Ranked<Work>>> {
+        let tables = vec![self.tables[table].statements(n, parts)];
+        self.carry(source, target, Cargo { before: "begin".into(), tables, after: "commit".into() }).await?;
         if self.left[table].parts.fetch_sub(1, Ordering::AcqRel) > 1 {
             return Ok(Vec::new());
         }
@@ -188,13 +194,13 @@ impl Running<'_> {
         Ok(self.table_is_in(table))
     }
 
-    async fn transfer(&self, source: &Session, target: &Session, statements: &[super::transfer::Statements]) -> Result<()> {
-        let moved = |bytes: usize| {
+    async fn carry(&self, source: &mut Wire, target: &mut Wire, cargo: Cargo) -> Result<Carried> {
+        let moved = |_: usize, bytes: usize| {
             self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         };
-        let rows = transfer(source, target, statements, &moved).await?;
-        self.rows.fetch_add(rows, Ordering::Relaxed);
-        Ok(())
+        let carried = carry(source, target, &cargo, &moved).await?;
+        self.rows.fetch_add(carried.rows.iter().sum(), Ordering::Relaxed);
+        Ok(carried)
     }
 
     fn say_in(&self, tables: usize) {
@@ -218,18 +224,25 @@ impl Running<'_> {
         Ranked { cost: self.tables[table].data_bytes / 50, work: Work::Analyze { table } }
     }
 
-    async fn make_indexes(&self, target: &Session, entries: &[&Entry]) -> Result<()> {
-        let missing: Vec<&Entry> = entries.iter().copied().filter(|entry| !self.applied.contains(&entry.id)).collect();
-        // Whoever applies all entries will try these again, and say why they can't be made.
-        for refused in schema::execute(target, self.load.marker_schema, &missing).await? {
-            tracing::debug!("left for later: {} {}: {}", refused.kind, refused.name, refused.message);
+    fn missing<'b>(&'b self, entries: &'b [Entry]) -> impl Iterator<Item = &'b Entry> {
+        entries.iter().filter(|entry| !self.applied.contains(&entry.id))
+    }
+
+    async fn make_index(&self, target: &mut Wire, entry: &Entry) -> Result<()> {
+        if let Err(error) = target.execute(&schema::transaction(self.load.marker_schema, &[entry])).await {
+            // Whoever applies all entries will try it again, and say why it can't be made.
+            tracing::debug!("left for later: {} {}: {error}", entry.kind, entry.name);
+            target.execute("rollback").await?;
         }
         Ok(())
     }
 
-    async fn analyze(&self, target: &Session, tables: &[usize]) -> Result<()> {
-        let names: Vec<String> = tables.iter().map(|table| self.tables[*table].table.name.to_string()).collect();
-        target.batch_execute(&format!("analyze {}", names.join(", "))).await.doing(|| format!("analyze {}", names.join(", ")))
+    fn names(&self, tables: &[usize]) -> Vec<String> {
+        tables.iter().map(|table| self.tables[*table].table.name.to_string()).collect()
+    }
+
+    fn analyze(&self, tables: &[usize]) -> String {
+        format!("analyze {}", self.names(tables).join(", "))
     }
 }
 
