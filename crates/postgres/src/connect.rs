@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Config, SslMode};
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Socket};
+use tokio_postgres::{Client, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -28,7 +28,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(90);
 
 /// Text forms and limits that every session shares, so that both servers print a value alike and nothing of the
 /// database's or role's own defaults (a fence, a timeout) reaches the migration's sessions.
-const SETTINGS: &str = "set search_path = ''; set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set timezone = 'UTC'; \
+pub(crate) const SETTINGS: &str = "set search_path = ''; set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set timezone = 'UTC'; \
      set bytea_output = 'hex'; set extra_float_digits = 1; set lc_monetary = 'C'; set row_security = off; \
      set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0; \
      set default_transaction_read_only = off; set client_min_messages = warning; \
@@ -67,11 +67,16 @@ impl Endpoint {
     /// # Errors
     /// By kind: `Unreachable`, `Tls`, `Credentials`, `NoDatabase`, or what the server answered.
     pub async fn connect(&self) -> Result<Session> {
+        self.patiently(|| self.connect_once()).await
+    }
+
+    /// Tries `once` until it succeeds, or what it fails with will not pass by waiting.
+    pub(crate) async fn patiently<T, F: Future<Output = Result<T>>>(&self, once: impl Fn() -> F) -> Result<T> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(200);
         loop {
-            let error = match self.connect_once().await {
-                Ok(session) => return Ok(session),
+            let error = match once().await {
+                Ok(connected) => return Ok(connected),
                 Err(error) => error,
             };
             let patience = if is_starting(&error) {
@@ -115,6 +120,17 @@ impl Endpoint {
     where
         T: MakeTlsConnect<Socket, Stream: Send + 'static>,
     {
+        let (client, connection) = self.dial(tls).await?;
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!("connection ended: {}", Error::from(error));
+            }
+        });
+        Ok((client, Running(task)))
+    }
+
+    /// One try at a connection through `tls`, which nobody moves the bytes of yet.
+    pub(crate) async fn dial<T: MakeTlsConnect<Socket>>(&self, tls: T) -> Result<(Client, Connection<Socket, T::Stream>)> {
         let mut config = Config::new();
         config
             .host(&self.host)
@@ -134,15 +150,8 @@ impl Endpoint {
             config.hostaddr(address);
         }
         // The driver's own timeout covers the TCP handshake alone; a proxy may accept and then say nothing.
-        let (client, connection) = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(tls))
-            .await
-            .map_err(|_| Error::new(ErrorKind::Timeout, "", format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())))??;
-        let task = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!("connection ended: {}", Error::from(error));
-            }
-        });
-        Ok((client, Running(task)))
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(tls)).await;
+        Ok(connected.map_err(|_| Error::new(ErrorKind::Timeout, "", format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())))??)
     }
 
     /// The same server and role, another database.

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use tokio_postgres::error::{DbError, SqlState};
-
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -94,6 +92,20 @@ impl Error {
         self
     }
 
+    /// What a server answered.
+    pub(crate) fn answered(code: &str, message: &str, detail: Option<&str>, hint: Option<&str>) -> Self {
+        let mut words = message.to_owned();
+        for (before, more) in [("; ", detail), ("; hint: ", hint)] {
+            if let Some(more) = more {
+                words.push_str(before);
+                words.push_str(more);
+            }
+        }
+        // No password opens a firewall.
+        let kind = if words.starts_with(TURNED_AWAY) { ErrorKind::Unreachable } else { kind_of(code) };
+        Self { kind, what: String::new(), message: words, sqlstate: Some(code.to_owned()) }
+    }
+
     /// Whether the same statement may succeed when sent again: deadlock, lock timeout, serialization failure.
     pub fn is_lock_conflict(&self) -> bool {
         matches!(self.sqlstate(), Some("40P01" | "55P03" | "40001"))
@@ -124,10 +136,7 @@ impl std::error::Error for Error {}
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         if let Some(db) = error.as_db_error() {
-            let (code, message) = (db.code(), server_words(db));
-            let answer = Self { kind: kind_of(code), what: String::new(), message, sqlstate: Some(code.code().to_owned()) };
-            // No password opens a firewall.
-            return if answer.message.starts_with(TURNED_AWAY) { answer.of_kind(ErrorKind::Unreachable) } else { answer };
+            return Self::answered(db.code().code(), db.message(), db.detail(), db.hint());
         }
         let mut message = error.to_string();
         let mut cause = std::error::Error::source(&error);
@@ -176,21 +185,8 @@ impl<T, E: Into<Error>> Doing<T> for std::result::Result<T, E> {
     }
 }
 
-fn server_words(db: &DbError) -> String {
-    let mut words = db.message().to_owned();
-    if let Some(detail) = db.detail() {
-        words.push_str("; ");
-        words.push_str(detail);
-    }
-    if let Some(hint) = db.hint() {
-        words.push_str("; hint: ");
-        words.push_str(hint);
-    }
-    words
-}
-
-fn kind_of(code: &SqlState) -> ErrorKind {
-    match code.code() {
+fn kind_of(code: &str) -> ErrorKind {
+    match code {
         "28P01" | "28000" => ErrorKind::Credentials,
         "3D000" => ErrorKind::NoDatabase,
         "42501" => ErrorKind::Permission,

@@ -34,16 +34,11 @@ impl Operation for CopyUnloggedTables {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
-        let mut rows = 0;
-        let mut tables = 0;
-        for table in inventory::inventory(&source).await?.tables {
-            if table.persistence == Persistence::Unlogged && table.has_storage() {
-                rows += copy::copy_table(&source, &target, &table).await?;
-                tables += 1;
-            }
-        }
-        Ok(json!({ "tables": tables, "rows": rows }))
+        let mut tables = inventory::inventory(&cx.source().await?).await?.tables;
+        tables.retain(|table| table.persistence == Persistence::Unlogged && table.has_storage());
+        let (source, target) = tokio::try_join!(cx.source_endpoint(), cx.target_endpoint())?;
+        let rows = copy::copy_tables(&source, &target, &tables).await?;
+        Ok(json!({ "tables": tables.len(), "rows": rows }))
     }
 
     fn note(&self, output: &Value) -> String {

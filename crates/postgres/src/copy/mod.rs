@@ -7,31 +7,34 @@ mod snapshot;
 mod tables;
 mod transfer;
 mod units;
+mod wire;
 mod worker;
 
-use crate::connect::Session;
-use crate::error::{Doing, Result};
+use crate::connect::Endpoint;
+use crate::error::Result;
 use crate::inventory::Table;
 
-pub use load::{Load, Loaded, Progress};
+pub use load::{Load, Loaded};
 pub use marks::{Epoch, Marks};
 pub use snapshot::Snapshot;
 pub use tables::COPIED_TABLES;
-use transfer::{Statements, transfer};
+pub use transfer::{Format, Statements};
 pub use units::{Division, Extent, Range, Storage, TABLE_STORAGE, Unit, divide, publish, published, storage};
+pub use wire::{Cargo, Carried, Meter, Wire, carry};
 
-/// Empties the target's table and copies the source's rows into it, in one transaction there. Returns the rows written.
-/// The table's own rows only, and no generated columns. A failed copy leaves the target's table as it was.
+/// Empties the target's tables and copies the source's rows into them, in one transaction there. Returns the rows written.
+/// The tables' own rows only, and no generated columns. A failed copy leaves the target's tables as they were.
 ///
 /// # Errors
 /// What either server answered.
-pub async fn copy_table(source: &Session, target: &Session, table: &Table) -> Result<u64> {
-    let doing = || format!("copy {}", table.name);
-    target.batch_execute(&format!("begin; truncate only {}", table.name)).await.doing(doing)?;
-    let copied = transfer(source, target, &[Statements::text(table)], &|_| {}).await;
-    let end = if copied.is_ok() { "commit" } else { "rollback" };
-    let ended = target.batch_execute(end).await.doing(doing);
-    let rows = copied?;
-    ended?;
-    Ok(rows)
+pub async fn copy_tables(source: &Endpoint, target: &Endpoint, tables: &[Table]) -> Result<u64> {
+    if tables.is_empty() {
+        return Ok(0);
+    }
+    let (mut source, mut target) = tokio::try_join!(Wire::connect(source), Wire::connect(target))?;
+    let names: Vec<String> = tables.iter().map(|table| table.name.to_string()).collect();
+    let before = format!("begin; truncate only {}", names.join(", only "));
+    let cargo = Cargo { before, tables: tables.iter().map(Statements::text).collect(), after: "commit".into() };
+    let carried = carry(&mut source, &mut target, &cargo, &|_, _| {}).await?;
+    Ok(carried.rows.iter().sum())
 }

@@ -1,25 +1,15 @@
-//! Moving rows between two sessions, as bytes that nobody looks at.
+//! What both servers are asked for, to copy a table.
 
-use bytes::{Bytes, BytesMut};
-use futures::future::try_join_all;
-use futures::{SinkExt, StreamExt, pin_mut};
-use tokio_postgres::{CopyInSink, CopyOutStream, Statement};
-
-use crate::connect::Session;
-use crate::error::{Doing, Result};
 use crate::ident::{Ident, QualifiedName};
 use crate::inventory::Table;
 
-/// Rows are sent in pieces of this size: one message a row costs the client and the target several times the work.
-const PIECE: usize = 64 * 1024;
-
 /// What both servers are asked for, to copy a table or a part of it.
-pub(super) struct Statements {
-    table: QualifiedName,
-    kind: Kind,
+pub struct Statements {
+    pub(super) table: QualifiedName,
+    pub(super) kind: Kind,
 }
 
-enum Kind {
+pub(super) enum Kind {
     /// Rows of columns: COPY on both sides.
     Rows { out: String, into: String },
     /// COPY can't name no columns; such rows are nothing but their number.
@@ -27,8 +17,8 @@ enum Kind {
 }
 
 /// The form in which rows travel.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
     /// As text: any type, between any versions.
     Text,
     /// As the types' own binary form, which costs both servers less.
@@ -37,17 +27,17 @@ pub(super) enum Format {
 
 impl Statements {
     /// The whole table, as text.
-    pub(super) fn text(table: &Table) -> Self {
+    pub fn text(table: &Table) -> Self {
         Self::new(table, Format::Text, None, false)
     }
 
     /// The whole table, for a transaction that emptied it: its rows are frozen as they are written.
-    pub(super) fn frozen(table: &Table, format: Format) -> Self {
+    pub fn frozen(table: &Table, format: Format) -> Self {
         Self::new(table, format, None, true)
     }
 
     /// The rows for which `condition` holds.
-    pub(super) fn part(table: &Table, format: Format, condition: String) -> Self {
+    pub fn part(table: &Table, format: Format, condition: String) -> Self {
         Self::new(table, format, Some(condition), false)
     }
 
@@ -76,75 +66,4 @@ impl Statements {
             },
         }
     }
-}
-
-/// The statements as both servers know them.
-enum Prepared<'a> {
-    Rows { out: Statement, into: Statement },
-    Bare { count: &'a str },
-}
-
-/// Moves the rows of each, in this order; returns how many. `moved` hears of each piece how many bytes it has.
-///
-/// All are asked for at once: the driver sends a request before the one before it is answered, so that many small tables cost
-/// the round trips of one. Each side answers in order, so that only one table moves at a time.
-pub(super) async fn transfer(source: &Session, target: &Session, all: &[Statements], moved: &(dyn Fn(usize) + Sync)) -> Result<u64> {
-    let prepared = try_join_all(all.iter().map(|one| prepare(source, target, one))).await?;
-    let rows = try_join_all(all.iter().zip(prepared).map(async |(one, prepared)| {
-        match prepared {
-            Prepared::Rows { out, into } => copy(source.copy_out(&out), target.copy_in(&into), moved).await,
-            Prepared::Bare { count } => write_bare(source, target, &one.table, count).await,
-        }
-        .doing(|| format!("copy {}", one.table))
-    }))
-    .await?;
-    Ok(rows.into_iter().sum())
-}
-
-async fn prepare<'a>(source: &Session, target: &Session, one: &'a Statements) -> Result<Prepared<'a>> {
-    match &one.kind {
-        Kind::Bare { count } => Ok(Prepared::Bare { count }),
-        Kind::Rows { out, into } => {
-            let prepared = tokio::try_join!(source.prepare(out), target.prepare(into));
-            let (out, into) = prepared.doing(|| format!("prepare to copy {}", one.table))?;
-            Ok(Prepared::Rows { out, into })
-        }
-    }
-}
-
-async fn copy(
-    reader: impl Future<Output = std::result::Result<CopyOutStream, tokio_postgres::Error>>,
-    writer: impl Future<Output = std::result::Result<CopyInSink<Bytes>, tokio_postgres::Error>>,
-    moved: &(dyn Fn(usize) + Sync),
-) -> Result<u64> {
-    let (reader, writer) = tokio::try_join!(reader, writer)?;
-    pin_mut!(reader);
-    pin_mut!(writer);
-    let mut piece = BytesMut::new();
-    while let Some(rows) = reader.next().await {
-        let mut rows = rows?;
-        moved(rows.len());
-        // A row may be larger than any buffer should grow; where a message ends means nothing to the target.
-        while piece.len() + rows.len() >= PIECE {
-            let full = if piece.is_empty() {
-                rows.split_to(PIECE)
-            } else {
-                piece.extend_from_slice(&rows.split_to(PIECE - piece.len()));
-                piece.split().freeze()
-            };
-            writer.feed(full).await?;
-        }
-        piece.reserve(if piece.is_empty() { PIECE } else { 0 });
-        piece.extend_from_slice(&rows);
-    }
-    if !piece.is_empty() {
-        writer.feed(piece.freeze()).await?;
-    }
-    Ok(writer.finish().await?)
-}
-
-/// Writes as many rows without a value as the source has.
-async fn write_bare(source: &Session, target: &Session, table: &QualifiedName, count: &str) -> Result<u64> {
-    let count: i64 = source.query_one(count, &[]).await?.try_get(0)?;
-    Ok(target.execute(&format!("insert into {table} select from pg_catalog.generate_series(1, {count})"), &[]).await?)
 }

@@ -89,8 +89,8 @@ async fn read(session: &Session, marker: &QualifiedName) -> Result<BTreeSet<Stri
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Executes `entries` with their marks, all or none; what lost a deadlock is sent again.
-async fn transact(session: &Session, marker_schema: &str, entries: &[&Entry]) -> Result<()> {
+/// Statements that execute `entries` with their marks in one transaction.
+pub(crate) fn transaction(marker_schema: &str, entries: &[&Entry]) -> String {
     let marker = marker(marker_schema);
     // One message, hence one round trip: a schema has thousands of entries, and the target may be an ocean away.
     let mut message = "begin; set local search_path = ''; set local check_function_bodies = off;".to_owned();
@@ -104,6 +104,12 @@ async fn transact(session: &Session, marker_schema: &str, entries: &[&Entry]) ->
         ));
     }
     message.push_str(" commit");
+    message
+}
+
+/// Executes `entries` with their marks, all or none; what lost a deadlock is sent again.
+async fn transact(session: &Session, marker_schema: &str, entries: &[&Entry]) -> Result<()> {
+    let message = transaction(marker_schema, entries);
     let mut tried = 0;
     loop {
         let Err(error) = session.batch_execute(&message).await else { return Ok(()) };

@@ -15,7 +15,7 @@ use crate::ident::Ident;
 use crate::inventory::sql::PROVIDER_SCHEMAS;
 
 pub use apply::apply;
-pub(crate) use apply::{applied, execute};
+pub(crate) use apply::{applied, transaction};
 pub use indexed::indexed_table;
 pub use tools::Tools;
 
