@@ -1,6 +1,9 @@
 //! Copying tables' rows as they are: a whole database under one snapshot, or a single table that replication leaves out.
 
 mod load;
+pub mod manners;
+mod pace;
+pub mod progress;
 mod queue;
 mod tables;
 mod transfer;
