@@ -98,6 +98,12 @@ pub struct Overrides {
     /// How the rows get to Neon
     #[arg(long, global = true, env = "AZURE2NEON_COPY", value_name = "PATH", value_enum)]
     pub copy: Option<CopyChoice>,
+    /// How many tables, or parts of one, are copied through this machine at once, at most; of a new run
+    #[arg(long, global = true, env = "AZURE2NEON_WORKERS", value_name = "N", value_parser = workers)]
+    pub workers: Option<usize>,
+    /// How fast rows may go through this machine, such as 50MB/s
+    #[arg(long, global = true, env = "AZURE2NEON_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
+    pub rate_limit: Option<u64>,
     /// File that gets the new connection string
     #[arg(long, global = true, env = "AZURE2NEON_ENV_FILE", value_name = "FILE")]
     pub env_file: Option<PathBuf>,
@@ -142,6 +148,10 @@ pub enum Command {
     Migrate(MigrateArguments),
     /// Print how far the run is
     Status,
+    /// Let the copy through this machine stand still, from another terminal; also before it begins
+    Pause,
+    /// Let a paused copy go on
+    Resume,
     /// Stop writes, drain, prove, hand over to the target
     CutOver(Confirmation),
     /// After the hand-over: remove what the run made, but for the target
@@ -273,6 +283,31 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+/// Bytes per second: `50MB/s`, `1.5GiB/s`; also in the configuration file.
+pub fn rate(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is not a rate such as 50MB/s or 20MiB/s");
+    let amount = text.strip_suffix("/s").ok_or_else(wrong)?.trim();
+    let split = amount.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(amount.len());
+    let (number, unit) = amount.split_at(split);
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "kib" => 1024.0,
+        "mib" => 1_048_576.0,
+        "gib" => 1_073_741_824.0,
+        _ => return Err(format!("{text:?} needs a unit: kB/s, MB/s, GB/s, or KiB/s, MiB/s, GiB/s")),
+    };
+    // Slower than this, and what is meant is a pause.
+    if number * unit < 1e3 { Err(format!("{text:?} is less than 1kB/s")) } else { Ok((number * unit) as u64) }
+}
+
+/// A number of workers: each takes a connection to either side; also in the configuration file.
+pub fn workers(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|workers| (1..=64).contains(workers)).ok_or_else(|| format!("{text:?} is not a number from 1 to 64"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,5 +327,14 @@ mod tests {
         assert!(duration("5").is_err());
         assert!(duration("s").is_err());
         assert!(duration("-1s").is_err());
+    }
+
+    #[test]
+    fn rates_have_units() {
+        assert_eq!((rate("50MB/s"), rate("1.5 GiB/s"), rate("1kB/s")), (Ok(50_000_000), Ok(1_610_612_736), Ok(1_000)));
+        for wrong in ["50MB", "50/s", "MB/s", "0MB/s", "50Mbit/s", "-1MB/s"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+        assert!(workers("0").is_err() && workers("65").is_err() && workers("4") == Ok(4));
     }
 }

@@ -14,14 +14,14 @@ use azure2neon_core::cloud::EgressAddresses;
 use azure2neon_core::context::Clouds;
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::patience::Waits;
-use azure2neon_core::settings::{HandOver, Network, Settings};
+use azure2neon_core::settings::{CopyManners, HandOver, Network, Settings};
 use azure2neon_core::{Error, ErrorKind, Result};
 use azure2neon_exchange::{self as exchange, Recording};
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use crate::args::{self, CopyChoice, Global};
+use crate::args::{self, CopyChoice, Global, Overrides};
 use crate::secrets::{Environment, Secret};
 use target::{Sizes, Target};
 
@@ -77,6 +77,28 @@ enum LoginKind {
 #[serde(default, deny_unknown_fields)]
 struct CopyTable {
     path: CopyChoice,
+    workers: Option<usize>,
+    rate_limit: Option<String>,
+    busy_sessions: Option<usize>,
+    replica_lag: Option<String>,
+}
+
+impl CopyTable {
+    fn manners(&self, over: &Overrides) -> Result<CopyManners> {
+        let wrong = |key: &'static str| move |why| Error::new(ErrorKind::Configuration, format!("{key} under [copy]: {why}"));
+        let configured = self.workers.map(|workers| args::workers(&workers.to_string())).transpose().map_err(wrong("workers"))?;
+        let limit = self.rate_limit.as_deref().map(args::rate).transpose().map_err(wrong("rate_limit"))?;
+        let defaults = CopyManners::default();
+        Ok(CopyManners {
+            workers: over.workers.or(configured),
+            rate_limit: over.rate_limit.or(limit),
+            busy_sessions: self.busy_sessions,
+            replica_lag: match &self.replica_lag {
+                Some(text) => duration(text, "replica_lag under [copy]")?,
+                None => defaults.replica_lag,
+            },
+        })
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -197,6 +219,7 @@ impl Config {
             expected_failures: file.schema.expected_failures.clone(),
             max_pause,
             copy: over.copy.unwrap_or(file.copy.path).path(),
+            manners: file.copy.manners(over)?,
             hand_over: HandOver {
                 env_file: over
                     .env_file

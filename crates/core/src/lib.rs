@@ -9,6 +9,7 @@ pub mod cloud;
 pub mod comparison;
 pub mod compute;
 pub mod context;
+pub mod control;
 pub mod door;
 pub mod engine;
 mod error;

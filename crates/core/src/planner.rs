@@ -14,7 +14,7 @@ use crate::steps::{self, Action, IdentityChange, ParameterChange, Reverse};
 use crate::survey::Survey;
 use crate::units;
 
-/// Connections to each side in a copy through this machine: a small target's cores are busy with two, a far one's line with four.
+/// Connections to each side in a copy through this machine, unless configured: a small target's cores are busy with two, a far one's line with four.
 const WORKERS: usize = 4;
 
 /// Our slot, two for tables that are being synchronized, one to spare.
@@ -59,7 +59,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
             Action::ProveReachability(steps::ProveReachability {}),
         ],
     );
-    add(Stage::BringOver, bring_over(copy.path, &mark));
+    add(Stage::BringOver, bring_over(copy.path, &mark, settings.manners.workers.unwrap_or(WORKERS)));
     add(Stage::BringOver, target::keep_history(survey, settings).into_iter().collect());
     add(Stage::KeepInStep, vec![Action::CatchUp(steps::CatchUp {}), Action::Compare(steps::Compare {})]);
     add(
@@ -119,7 +119,7 @@ fn copy_path(survey: &Survey, settings: &Settings) -> PlannedCopy {
 
 /// The copy. A subscription that copies must be there before; one that goes on from a copy's snapshot comes last, when all that
 /// it needs to apply changes is there.
-fn bring_over(path: CopyPath, mark: &str) -> Vec<Action> {
+fn bring_over(path: CopyPath, mark: &str, workers: usize) -> Vec<Action> {
     let name = mark.to_owned();
     match path {
         CopyPath::Direct => vec![
@@ -129,7 +129,7 @@ fn bring_over(path: CopyPath, mark: &str) -> Vec<Action> {
         ],
         CopyPath::Stream => vec![
             Action::CreateSlot(steps::CreateSlot { name: name.clone() }),
-            Action::StreamData(steps::StreamData { slot: name.clone(), workers: WORKERS }),
+            Action::StreamData(steps::StreamData { slot: name.clone(), workers }),
             Action::BuildIndexes(steps::BuildIndexes {}),
             Action::Subscribe(steps::Subscribe { name, copy_data: false }),
         ],
