@@ -62,7 +62,7 @@ async fn a_strained_source_gets_fewer_workers_and_the_reason_is_said() {
     let watch = Watch { manners: &manners, bounds: Bounds::new(&before, None, Duration::from_secs(10), 4), ours: OURS, say: &say };
     // The first session is lost, the second try finds no server: neither ends the watch, and the last decision stands.
     let tries = Mutex::new(0);
-    let connect = async || {
+    let connect = || async {
         let attempt = {
             let mut tries = tries.lock().unwrap();
             *tries += 1;

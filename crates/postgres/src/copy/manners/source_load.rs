@@ -210,7 +210,11 @@ pub struct Watch<'a> {
 impl Watch<'_> {
     /// Looks and decides until it is dropped. A look that fails is logged and decides nothing; `connect` is asked for another
     /// session then.
-    pub async fn run<E: Display>(&self, connect: impl AsyncFn() -> Result<Session, E>) -> Infallible {
+    pub async fn run<F, E>(&self, connect: impl Fn() -> F) -> Infallible
+    where
+        F: Future<Output = Result<Session, E>>,
+        E: Display,
+    {
         let most = self.manners.most();
         let mut decision = Decision { workers: most, why: String::new(), strained: 0, calm: 0 };
         let mut session = None;
