@@ -10,6 +10,7 @@ pub mod comparison;
 pub mod compute;
 pub mod context;
 pub mod control;
+mod copying;
 pub mod door;
 pub mod engine;
 mod error;

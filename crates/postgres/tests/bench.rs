@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use azure2neon_postgres::copy::Load;
+use azure2neon_postgres::copy::manners::Manners;
 use azure2neon_postgres::inventory::inventory;
 use azure2neon_postgres::schema::{self, Entry, Section, Tools, dump_schema};
 use azure2neon_postgres::subscription::Publisher;
@@ -66,7 +67,8 @@ impl Bench {
         let entries = self.entries().await;
         self.apply(target, &entries, |section| section == Section::PreData).await;
         let slot = create_exported_slot(&source, MARK, Duration::from_secs(60)).await.unwrap();
-        let load = Load { source: &source, target, slot: &slot, marker_schema: MARK, entries: &entries, workers };
+        let manners = Manners::new(workers);
+        let load = Load { source: &source, target, slot: &slot, marker_schema: MARK, entries: &entries, workers, manners: &manners };
         load.run(&|_| {}).await.unwrap();
         self.apply(target, &entries, |section| section != Section::PreData).await;
         statistics::gather_missing(&target.connect().await.unwrap()).await.unwrap();

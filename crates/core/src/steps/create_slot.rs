@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::context::Context;
+use crate::control::Listener;
 use crate::error::Result;
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
@@ -43,6 +44,8 @@ impl Operation for CreateSlot {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
+        // The snapshot would age while the copy may not begin.
+        Listener::new(cx, "create-slot").unpaused().await;
         let slot = create_afresh(cx, &self.name).await?;
         cx.hold_slot(slot).await;
         Ok(Value::Null)

@@ -1,17 +1,20 @@
 use async_trait::async_trait;
-use azure2neon_postgres::copy::{self, Load, Progress};
+use azure2neon_postgres::copy::manners::Manners;
+use azure2neon_postgres::copy::{self, Load};
 use azure2neon_postgres::replication;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{create_slot, import_schema};
-use crate::clock;
 use crate::context::Context;
+use crate::control::Listener;
 use crate::error::Result;
-use crate::event::Event;
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
-use crate::units;
+use crate::{clock, copying, units};
+
+/// Its id.
+const STEP: &str = "stream-data";
 
 /// Copies every table through this machine, under the slot's snapshot, each with its indexes as soon as it is in.
 ///
@@ -45,13 +48,18 @@ impl Operation for StreamData {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
+        Listener::new(cx, STEP).unpaused().await;
         let slot = match cx.take_slot().await {
             Some(slot) => slot,
             None => create_slot::create_afresh(cx, &self.slot).await?,
         };
         let (source, target) = (cx.replication_endpoint().await?, cx.target_endpoint().await?);
         let (to_source, to_target) = tokio::try_join!(source.connect(), target.connect())?;
-        let (to_source, to_target) = tokio::try_join!(to_source.round_trip(), to_target.round_trip())?;
+        let manners = Manners::new(self.workers);
+        manners.limit(cx.settings.manners.rate_limit);
+        let round_trips = async { tokio::try_join!(to_source.round_trip(), to_target.round_trip()) };
+        let (round_trips, bounds) = tokio::join!(round_trips, copying::bounds(cx, &manners));
+        let (to_source, to_target) = round_trips?;
         cx.events.notice(format!(
             "Round trip from here: {} to the source, {} to the target.",
             units::round_trip(to_source),
@@ -59,10 +67,22 @@ impl Operation for StreamData {
         ));
         let entries = import_schema::entries(cx)?;
         let marker_schema = cx.names().mark;
-        let load =
-            Load { source: &source, target: &target, slot: &slot, marker_schema: &marker_schema, entries: &entries, workers: self.workers };
+        let load = Load {
+            source: &source,
+            target: &target,
+            slot: &slot,
+            marker_schema: &marker_schema,
+            entries: &entries,
+            workers: self.workers,
+            manners: &manners,
+        };
         let since = clock::stopwatch();
-        let loaded = load.run(&|progress| cx.events.say(event(progress))).await?;
+        let say = |progress| cx.events.say(copying::event(STEP, progress));
+        let loaded = tokio::select! {
+            loaded = load.run(&say) => loaded?,
+            never = Listener::new(cx, STEP).obey(&manners) => match never {},
+            never = copying::watch_source(cx, STEP, &manners, bounds) => match never {},
+        };
         let seconds = since.elapsed().as_secs_f64().max(0.001);
         cx.events.notice(format!(
             "Copied {} rows of {} tables, {} at {}/s.",
@@ -76,16 +96,6 @@ impl Operation for StreamData {
 
     fn note(&self, output: &Value) -> String {
         format!("as of {}", output.get("position").and_then(Value::as_str).unwrap_or_default())
-    }
-}
-
-fn event(progress: Progress) -> Event {
-    Event::Progress {
-        step: "stream-data".into(),
-        done: progress.tables as u64,
-        total: progress.of_tables as u64,
-        unit: "tables".into(),
-        detail: format!("{} copied", units::bytes(signed(progress.bytes))),
     }
 }
 

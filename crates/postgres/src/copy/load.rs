@@ -1,13 +1,15 @@
 //! The initial load: every table under one snapshot, by several workers, each table with its indexes as soon as it is in.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::try_join_all;
 
+use super::manners::Manners;
+use super::progress::{Expected, Progress, Tracker};
 use super::queue::{Queue, Ranked};
 use super::tables::{Copied, Piece, pieces, tables_to_copy};
-use super::transfer::transfer;
+use super::transfer::{Meter, transfer};
 use crate::connect::{Endpoint, Session};
 use crate::error::{Doing, Result};
 use crate::ident::{QualifiedName, literal};
@@ -32,17 +34,8 @@ pub struct Load<'a> {
     pub entries: &'a [Entry],
     /// How many tables or parts are copied at once, each over a connection of its own to either side.
     pub workers: usize,
-}
-
-/// How far a load is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Tables whose rows are all in.
-    pub tables: usize,
-    /// Tables in all.
-    pub of_tables: usize,
-    /// Bytes that have gone through this machine.
-    pub bytes: u64,
+    /// What the workers obey.
+    pub manners: &'a Manners,
 }
 
 /// What was loaded.
@@ -75,10 +68,7 @@ struct Running<'a> {
     left: Vec<Left>,
     applied: BTreeSet<String>,
     queue: Queue<Work>,
-    tables_in: AtomicUsize,
-    rows: AtomicU64,
-    bytes: AtomicU64,
-    progress: &'a (dyn Fn(Progress) + Sync),
+    tracker: Tracker,
 }
 
 impl Load<'_> {
@@ -94,11 +84,17 @@ impl Load<'_> {
             return Ok(Loaded { tables: 0, rows: 0, bytes: 0 });
         };
         forget(target, self.marker_schema).await?;
-        let running = self.prepare(source, target, progress).await?;
-        try_join_all(workers.iter().map(|(source, target)| running.work(source, target))).await?;
+        let running = self.prepare(source, target).await?;
+        let work = try_join_all(workers.iter().map(|(source, target)| running.work(source, target)));
+        tokio::select! {
+            done = work => done?,
+            never = running.tracker.watch(self.manners, progress) => match never {},
+        };
         remember(target, self.marker_schema, self.slot.consistent_point).await?;
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Ok(Loaded { tables: running.tables.len(), rows: count(&running.rows), bytes: count(&running.bytes) })
+        let all = running.tracker.progress();
+        let loaded = Loaded { tables: all.tables, rows: all.rows, bytes: all.bytes };
+        progress(all);
+        Ok(loaded)
     }
 
     /// A worker's sessions: the source's under the snapshot, the target's with what index builds may take.
@@ -112,7 +108,7 @@ impl Load<'_> {
         Ok((source, target))
     }
 
-    async fn prepare<'a>(&'a self, source: &Session, target: &Session, progress: &'a (dyn Fn(Progress) + Sync)) -> Result<Running<'a>> {
+    async fn prepare(&self, source: &Session, target: &Session) -> Result<Running<'_>> {
         let tables = tables_to_copy(source, target, self.entries).await?;
         let applied = schema::applied(target, self.marker_schema).await?;
         let sizes: Vec<i64> = tables.iter().map(|table| table.data_bytes).collect();
@@ -135,14 +131,20 @@ impl Load<'_> {
             Piece::Part { table, .. } => tables[*table].path(),
         };
         let queue = Queue::new(pieces.into_iter().map(|piece| Ranked { cost: cost(&piece), work: Work::Copy(piece) }).collect::<Vec<_>>());
-        let (tables_in, rows, bytes) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Running { load: self, tables, left, applied, queue, tables_in, rows, bytes, progress })
+        let expected = |(table, left): (&Copied, &Left)| Expected {
+            table: table.table.name.clone(),
+            bytes: u64::try_from(table.data_bytes).unwrap_or(0),
+            parts: left.parts.load(Ordering::Relaxed),
+        };
+        let tracker = Tracker::new(tables.iter().zip(&left).map(expected));
+        Ok(Running { load: self, tables, left, applied, queue, tracker })
     }
 }
 
 impl Running<'_> {
     async fn work(&self, source: &Session, target: &Session) -> Result<()> {
         while let Some(work) = self.queue.take().await {
+            self.load.manners.unpaused().await;
             let ready = match work {
                 Work::Copy(Piece::Whole(tables)) => self.copy_whole(source, target, &tables).await?,
                 Work::Copy(Piece::Part { table, n, parts }) => self.copy_part(source, target, (table, n, parts)).await?,
@@ -153,6 +155,7 @@ impl Running<'_> {
                 }
                 Work::Analyze { table } => {
                     self.analyze(target, &[table]).await?;
+                    self.tracker.done(table);
                     Vec::new()
                 }
             };
@@ -162,44 +165,39 @@ impl Running<'_> {
     }
 
     async fn copy_whole(&self, source: &Session, target: &Session, tables: &[usize]) -> Result<Vec<Ranked<Work>>> {
+        let meter = self.meter(tables).await;
         let names: Vec<String> = tables.iter().map(|table| self.tables[*table].table.name.to_string()).collect();
         // Rows can be frozen in the transaction that emptied their table: nobody else can see them yet.
         let begin = format!("begin; truncate only {}", names.join(", only "));
         target.batch_execute(&begin).await.doing(|| format!("empty {}", names.join(", ")))?;
         let statements: Vec<_> = tables.iter().map(|table| self.tables[*table].statements(0, 1)).collect();
-        self.transfer(source, target, &statements).await?;
+        let rows = transfer(source, target, &statements, Some(&meter)).await?;
         target.batch_execute("commit").await.doing(|| format!("commit the copy of {}", names.join(", ")))?;
-        self.say_in(tables.len());
+        are_in(meter, rows);
         if let [table] = tables {
             return Ok(self.table_is_in(*table));
         }
         let indexes: Vec<&Entry> = tables.iter().flat_map(|table| &self.tables[*table].indexes).collect();
         self.make_indexes(target, &indexes).await?;
         self.analyze(target, tables).await?;
+        tables.iter().for_each(|table| self.tracker.done(*table));
         Ok(Vec::new())
     }
 
     async fn copy_part(&self, source: &Session, target: &Session, (table, n, parts): (usize, usize, usize)) -> Result<Vec<Ranked<Work>>> {
-        self.transfer(source, target, &[self.tables[table].statements(n, parts)]).await?;
+        let meter = self.meter(&[table]).await;
+        let rows = transfer(source, target, &[self.tables[table].statements(n, parts)], Some(&meter)).await?;
+        are_in(meter, rows);
         if self.left[table].parts.fetch_sub(1, Ordering::AcqRel) > 1 {
             return Ok(Vec::new());
         }
-        self.say_in(1);
         Ok(self.table_is_in(table))
     }
 
-    async fn transfer(&self, source: &Session, target: &Session, statements: &[super::transfer::Statements]) -> Result<()> {
-        let moved = |bytes: usize| {
-            self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        };
-        let rows = transfer(source, target, statements, &moved).await?;
-        self.rows.fetch_add(rows, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn say_in(&self, tables: usize) {
-        let tables = self.tables_in.fetch_add(tables, Ordering::Relaxed) + tables;
-        (self.progress)(Progress { tables, of_tables: self.tables.len(), bytes: self.bytes.load(Ordering::Relaxed) });
+    /// The right to copy these tables, or parts of them, and their count.
+    async fn meter(&self, tables: &[usize]) -> Meter<'_> {
+        let permit = self.load.manners.admit().await;
+        Meter { permit, begun: tables.iter().map(|table| self.tracker.begin(*table)).collect() }
     }
 
     /// What a table's last row makes ready: its indexes, or if it has none, its statistics.
@@ -231,6 +229,10 @@ impl Running<'_> {
         let names: Vec<String> = tables.iter().map(|table| self.tables[*table].table.name.to_string()).collect();
         target.batch_execute(&format!("analyze {}", names.join(", "))).await.doing(|| format!("analyze {}", names.join(", ")))
     }
+}
+
+fn are_in(meter: Meter<'_>, rows: Vec<u64>) {
+    meter.begun.into_iter().zip(rows).for_each(|(begun, rows)| begun.is_in(rows));
 }
 
 fn mark(schema: &str) -> QualifiedName {

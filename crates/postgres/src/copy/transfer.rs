@@ -5,6 +5,8 @@ use futures::future::try_join_all;
 use futures::{SinkExt, StreamExt, pin_mut};
 use tokio_postgres::{CopyInSink, CopyOutStream, Statement};
 
+use super::manners::Permit;
+use super::progress::Begun;
 use crate::connect::Session;
 use crate::error::{Doing, Result};
 use crate::ident::{Ident, QualifiedName};
@@ -85,21 +87,44 @@ enum Prepared<'a> {
     Bare { count: &'a str },
 }
 
-/// Moves the rows of each, in this order; returns how many. `moved` hears of each piece how many bytes it has.
+/// What lets bytes through, and counts them.
+pub(super) struct Meter<'a> {
+    pub(super) permit: Permit<'a>,
+    /// One for each of the tables that are moved together.
+    pub(super) begun: Vec<Begun<'a>>,
+}
+
+/// The meter, if there is one, for one of its tables.
+#[derive(Clone, Copy)]
+struct Gate<'a> {
+    meter: Option<&'a Meter<'a>>,
+    table: usize,
+}
+
+impl Gate<'_> {
+    async fn pass(self, bytes: usize) {
+        let Some(meter) = self.meter else { return };
+        meter.permit.spend(bytes).await;
+        if let Some(begun) = meter.begun.get(self.table) {
+            begun.moved(bytes);
+        }
+    }
+}
+
+/// Moves the rows of each, in this order; returns how many each had. `meter` lets each chunk through.
 ///
 /// All are asked for at once: the driver sends a request before the one before it is answered, so that many small tables cost
 /// the round trips of one. Each side answers in order, so that only one table moves at a time.
-pub(super) async fn transfer(source: &Session, target: &Session, all: &[Statements], moved: &(dyn Fn(usize) + Sync)) -> Result<u64> {
+pub(super) async fn transfer(source: &Session, target: &Session, all: &[Statements], meter: Option<&Meter<'_>>) -> Result<Vec<u64>> {
     let prepared = try_join_all(all.iter().map(|one| prepare(source, target, one))).await?;
-    let rows = try_join_all(all.iter().zip(prepared).map(async |(one, prepared)| {
+    try_join_all(all.iter().zip(prepared).enumerate().map(async |(table, (one, prepared))| {
         match prepared {
-            Prepared::Rows { out, into } => copy(source.copy_out(&out), target.copy_in(&into), moved).await,
+            Prepared::Rows { out, into } => copy(source.copy_out(&out), target.copy_in(&into), Gate { meter, table }).await,
             Prepared::Bare { count } => write_bare(source, target, &one.table, count).await,
         }
         .doing(|| format!("copy {}", one.table))
     }))
-    .await?;
-    Ok(rows.into_iter().sum())
+    .await
 }
 
 async fn prepare<'a>(source: &Session, target: &Session, one: &'a Statements) -> Result<Prepared<'a>> {
@@ -116,7 +141,7 @@ async fn prepare<'a>(source: &Session, target: &Session, one: &'a Statements) ->
 async fn copy(
     reader: impl Future<Output = std::result::Result<CopyOutStream, tokio_postgres::Error>>,
     writer: impl Future<Output = std::result::Result<CopyInSink<Bytes>, tokio_postgres::Error>>,
-    moved: &(dyn Fn(usize) + Sync),
+    gate: Gate<'_>,
 ) -> Result<u64> {
     let (reader, writer) = tokio::try_join!(reader, writer)?;
     pin_mut!(reader);
@@ -124,7 +149,6 @@ async fn copy(
     let mut piece = BytesMut::new();
     while let Some(rows) = reader.next().await {
         let mut rows = rows?;
-        moved(rows.len());
         // A row may be larger than any buffer should grow; where a message ends means nothing to the target.
         while piece.len() + rows.len() >= PIECE {
             let full = if piece.is_empty() {
@@ -133,12 +157,14 @@ async fn copy(
                 piece.extend_from_slice(&rows.split_to(PIECE - piece.len()));
                 piece.split().freeze()
             };
+            gate.pass(full.len()).await;
             writer.feed(full).await?;
         }
         piece.reserve(if piece.is_empty() { PIECE } else { 0 });
         piece.extend_from_slice(&rows);
     }
     if !piece.is_empty() {
+        gate.pass(piece.len()).await;
         writer.feed(piece.freeze()).await?;
     }
     Ok(writer.finish().await?)
