@@ -83,7 +83,7 @@ async fn a_paused_copy_stands_still_and_stays_paused_until_it_is_resumed() {
     running.wait_for("waiting", |event| event["seconds"].as_u64().unwrap() >= 5).await;
     assert_eq!((arriving(&rig).await, running.copied()), (before, said));
     let status = rig.run(&["status"]).await.expect_success();
-    assert!(status.stdout.contains("the copy is paused since") && status.stdout.contains("azure2neon resume"), "{}", status.stdout);
+    assert!(status.stdout.contains("the copy has been paused for") && status.stdout.contains("azure2neon resume"), "{}", status.stdout);
 
     // Stopped and started again it is paused still, now before it makes a snapshot.
     assert!(Command::new("kill").arg("-INT").arg(running.child.id().to_string()).status().unwrap().success());

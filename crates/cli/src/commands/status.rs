@@ -52,7 +52,7 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
     }
     if let Some(since) = paused {
         let age = u64::try_from(clock::now().duration_since(since).as_millis()).unwrap_or(0);
-        out(&format!("  {} the copy is paused since {}: `azure2neon resume` lets it go on", bold("!"), units::milliseconds(age)));
+        out(&format!("  {} the copy has been paused for {}: `azure2neon resume` lets it go on", bold("!"), units::milliseconds(age)));
     }
     if door::is_open(&config.run_folder)? {
         out(&format!("  {} a firewall rule of the run lets this machine in until `finish` or `abort`", bold("!")));
