@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use azure2neon_postgres::Session;
-use azure2neon_postgres::copy::manners::{Bounds, Change, Manners, Watch, baseline};
+use azure2neon_postgres::copy::manners::{Bounds, Change, Lag, Manners, Watch, baseline};
 use support::Server;
 
 const OURS: &str = "azure2neon_load";
@@ -92,4 +92,32 @@ async fn a_strained_source_gets_fewer_workers_and_the_reason_is_said() {
     assert_eq!(*said.lock().unwrap(), [Change { workers: 2, of: 4, why }]);
     holder.batch_execute("rollback").await.unwrap();
     futures::future::try_join_all(tasks).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_physical_replica_that_falls_behind_is_seen_by_whoever_may() {
+    let server = Server::start(17).await;
+    let session = ours(&server).await;
+    session.batch_execute("create table public.t (filler text); create role nobody login password 'user password'").await.unwrap();
+    let nobody = server.endpoint("app").as_user("nobody", secrecy::SecretString::from("user password")).connect().await.unwrap();
+    assert_eq!(baseline(&nobody, OURS).await.unwrap().lag, Some(Lag::default()), "there is none to be hidden");
+
+    let standby = server.standby().await;
+    let replica = standby.session().await;
+    let streaming = "select count(*) from pg_stat_replication where state = 'streaming' and replay_lsn = pg_current_wal_lsn()";
+    while session.query_one(streaming, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(baseline(&session, OURS).await.unwrap().lag.unwrap().bytes, 0);
+    assert_eq!(baseline(&nobody, OURS).await.unwrap().lag, None, "what may not be seen is no lag");
+
+    replica.batch_execute("select pg_wal_replay_pause()").await.unwrap();
+    session.batch_execute("insert into public.t select repeat('x', 1000) from generate_series(1, 20000)").await.unwrap();
+    let lag = loop {
+        let lag = baseline(&session, OURS).await.unwrap().lag.unwrap();
+        if lag.time >= Duration::from_secs(1) {
+            break lag;
+        }
+    };
+    assert!(lag.bytes > 15_000_000, "{lag:?}");
 }
