@@ -6,17 +6,25 @@ use std::time::{Duration, Instant};
 
 use azure2neon_local_cloud::workload::{self, Writer, WriterOptions};
 use azure2neon_tests::Rig;
+use serde_json::Value;
 
 const MIGRATE: [&str; 5] = ["migrate", "--cut-over", "--yes", "--output", "json"];
 
-/// The units that are marked as copied, each with its epoch; none before there are any.
-async fn finished(rig: &Rig) -> BTreeMap<(i32, i32), i32> {
+/// The units that are wholly copied, each with its epoch; none before there are any.
+async fn finished(rig: &Rig) -> BTreeMap<i64, i32> {
+    let Ok(units) = std::fs::read(rig.run_folder().join("units.json")) else { return BTreeMap::new() };
+    let units: Vec<Value> = serde_json::from_slice(&units).unwrap();
     let Ok(target) = rig.cloud.compute_superuser("bikeparts", "bikeparts").await else { return BTreeMap::new() };
     let sql = "select format('%I.copied', nspname) from pg_namespace where nspname ~ '^azure2neon_'";
     let Ok(Some(row)) = target.query_opt(sql, &[]).await else { return BTreeMap::new() };
     let table: String = row.get(0);
-    let rows = target.query(&format!("select unit, part, epoch from {table} where unit > 0"), &[]).await;
-    rows.unwrap_or_default().iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect()
+    let sql = format!("select unit::int8, epoch, count(*) from {table} group by unit, epoch");
+    let marks = target.query(&sql, &[]).await.unwrap_or_default();
+    let is_whole = |number: i64, parts: i64| {
+        let unit = units.iter().find(|unit| unit["number"] == number);
+        unit.is_some_and(|unit| unit["extent"]["blocks"]["parts"].as_i64().unwrap_or(1) == parts)
+    };
+    marks.iter().filter(|row| is_whole(row.get(0), row.get(2))).map(|row| (row.get(0), row.get(1))).collect()
 }
 
 fn start(rig: &Rig) -> Child {
@@ -44,7 +52,7 @@ async fn ten_breaks(source: u32, target: u32) {
     let mut child = start(&rig);
     let (mut seen, mut breaks, began) = (BTreeMap::new(), [0; 4], Instant::now());
     while breaks.iter().sum::<i32>() < 10 {
-        assert!(began.elapsed() < Duration::from_secs(240), "after {breaks:?}: {} parts", seen.len());
+        assert!(began.elapsed() < Duration::from_secs(240), "after {breaks:?}: {} units", seen.len());
         if child.try_wait().unwrap().is_some() {
             // A line that stays cut for longer than it is waited for ends the program; the same command goes on.
             child = start(&rig);
@@ -54,10 +62,10 @@ async fn ten_breaks(source: u32, target: u32) {
             tokio::time::sleep(Duration::from_millis(5)).await;
             continue;
         }
-        for (part, epoch) in &seen {
-            let kept = now.get(part);
+        for (unit, epoch) in &seen {
+            let kept = now.get(unit);
             // Epochs become the first one when their subscriptions do.
-            assert!(kept == Some(epoch) || kept == Some(&1), "{part:?} of epoch {epoch} is now {kept:?}");
+            assert!(kept == Some(epoch) || kept == Some(&1), "unit {unit} of epoch {epoch} is now {kept:?}");
         }
         seen = now;
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..200))).await;

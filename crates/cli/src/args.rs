@@ -98,6 +98,12 @@ pub struct Overrides {
     /// How the rows get to Neon
     #[arg(long, global = true, env = "AZURE2NEON_COPY", value_name = "PATH", value_enum)]
     pub copy: Option<CopyChoice>,
+    /// How many tables, or parts of one, are copied through this machine at once, at most; of a new run
+    #[arg(long, global = true, env = "AZURE2NEON_WORKERS", value_name = "N", value_parser = workers)]
+    pub workers: Option<usize>,
+    /// How fast rows may go through this machine, such as 50MB/s
+    #[arg(long, global = true, env = "AZURE2NEON_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
+    pub rate_limit: Option<u64>,
     /// File that gets the new connection string
     #[arg(long, global = true, env = "AZURE2NEON_ENV_FILE", value_name = "FILE")]
     pub env_file: Option<PathBuf>,
@@ -142,6 +148,10 @@ pub enum Command {
     Migrate(MigrateArguments),
     /// Print how far the run is
     Status,
+    /// Let the copy through this machine stand still, from another terminal; also before it begins
+    Pause,
+    /// Let a paused copy go on
+    Resume,
     /// Stop writes, drain, prove, hand over to the target
     CutOver(Confirmation),
     /// After the hand-over: remove what the run made, but for the target
@@ -290,6 +300,17 @@ pub fn size(text: &str) -> Result<i64, String> {
     if number * unit < 1e3 { Err(format!("{text:?} is less than 1kB")) } else { Ok((number * unit) as i64) }
 }
 
+/// Bytes per second: `50MB/s`, `1.5GiB/s`; also in the configuration file.
+pub fn rate(text: &str) -> Result<u64, String> {
+    let amount = text.strip_suffix("/s").ok_or_else(|| format!("{text:?} is not a rate such as 50MB/s or 20MiB/s"))?;
+    size(amount.trim()).map(i64::unsigned_abs)
+}
+
+/// A number of workers: each takes a connection to either side; also in the configuration file.
+pub fn workers(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|workers| (1..=64).contains(workers)).ok_or_else(|| format!("{text:?} is not a number from 1 to 64"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,5 +338,14 @@ mod tests {
         assert!(duration("5").is_err());
         assert!(duration("s").is_err());
         assert!(duration("-1s").is_err());
+    }
+
+    #[test]
+    fn rates_have_units() {
+        assert_eq!((rate("50MB/s"), rate("1.5 GiB/s"), rate("1kB/s")), (Ok(50_000_000), Ok(1_610_612_736), Ok(1_000)));
+        for wrong in ["50MB", "50/s", "MB/s", "0MB/s", "50Mbit/s", "-1MB/s"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+        assert!(workers("0").is_err() && workers("65").is_err() && workers("4") == Ok(4));
     }
 }

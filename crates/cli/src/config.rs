@@ -14,14 +14,14 @@ use azure2neon_core::cloud::EgressAddresses;
 use azure2neon_core::context::Clouds;
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::patience::Waits;
-use azure2neon_core::settings::{HandOver, Network, Settings};
+use azure2neon_core::settings::{CopyManners, HandOver, Network, Settings};
 use azure2neon_core::{Error, ErrorKind, Result};
 use azure2neon_exchange::{self as exchange, Recording};
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use crate::args::{self, CopyChoice, Global};
+use crate::args::{self, CopyChoice, Global, Overrides};
 use crate::secrets::{Environment, Secret};
 use target::{Sizes, Target};
 
@@ -79,6 +79,10 @@ struct CopyTable {
     path: CopyChoice,
     part_size: Option<String>,
     snapshot_age: Option<String>,
+    workers: Option<usize>,
+    rate_limit: Option<String>,
+    busy_sessions: Option<usize>,
+    replica_lag: Option<String>,
 }
 
 impl CopyTable {
@@ -89,6 +93,22 @@ impl CopyTable {
 
     fn snapshot_age(&self) -> Result<Option<Duration>> {
         self.snapshot_age.as_deref().map(|text| duration(text, "snapshot_age under [copy]")).transpose()
+    }
+
+    fn manners(&self, over: &Overrides) -> Result<CopyManners> {
+        let wrong = |key: &'static str| move |why| Error::new(ErrorKind::Configuration, format!("{key} under [copy]: {why}"));
+        let configured = self.workers.map(|workers| args::workers(&workers.to_string())).transpose().map_err(wrong("workers"))?;
+        let limit = self.rate_limit.as_deref().map(args::rate).transpose().map_err(wrong("rate_limit"))?;
+        let defaults = CopyManners::default();
+        Ok(CopyManners {
+            workers: over.workers.or(configured),
+            rate_limit: over.rate_limit.or(limit),
+            busy_sessions: self.busy_sessions,
+            replica_lag: match &self.replica_lag {
+                Some(text) => duration(text, "replica_lag under [copy]")?,
+                None => defaults.replica_lag,
+            },
+        })
     }
 }
 
@@ -212,6 +232,7 @@ impl Config {
             copy: over.copy.unwrap_or(file.copy.path).path(),
             part_bytes: file.copy.part_bytes()?,
             snapshot_age: file.copy.snapshot_age()?,
+            manners: file.copy.manners(over)?,
             hand_over: HandOver {
                 env_file: over
                     .env_file

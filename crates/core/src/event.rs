@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Finding, Stage};
 
-/// Something that happened. Step edges, findings and outcomes must be kept; `Progress` and `Waiting` may be dropped.
+/// Something that happened. Step edges, findings and outcomes must be kept; `Progress`, `Copy` and `Waiting` may be dropped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
@@ -84,6 +84,19 @@ pub enum Event {
         /// More, for people; may be empty.
         detail: String,
     },
+    /// How far a copy through this machine is.
+    Copy(CopyProgress),
+    /// Fewer or more workers copy than before, because of what the source bears.
+    Workers {
+        /// The step's id.
+        step: String,
+        /// How many copy now.
+        workers: usize,
+        /// How many would if the source were at ease.
+        of: usize,
+        /// Why.
+        reason: String,
+    },
     /// WAL of the source that the target has not confirmed.
     Lag {
         /// In bytes, from the source's insert position to the slot's confirmed position.
@@ -101,6 +114,48 @@ pub enum Event {
         /// How long writes were refused.
         milliseconds: u64,
     },
+}
+
+/// How far a copy through this machine is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CopyProgress {
+    /// The step's id.
+    pub step: String,
+    /// Tables whose rows are all in.
+    pub tables: usize,
+    /// Tables in all.
+    pub of_tables: usize,
+    /// Bytes that have gone through this machine.
+    pub bytes: u64,
+    /// How many it will be: an estimate.
+    pub of_bytes: u64,
+    /// Rows that are in.
+    pub rows: u64,
+    /// Over the last ten seconds; none at the beginning.
+    pub bytes_per_second: Option<u64>,
+    /// How long the rows will take still, at least and at most; none as long as that would mean nothing.
+    pub seconds_left: Option<(u64, u64)>,
+    /// The largest tables under way, the largest first.
+    pub under_way: Vec<TableUnderWay>,
+}
+
+/// A table that is being copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableUnderWay {
+    /// Its name, with its schema, unquoted.
+    pub table: String,
+    /// Its rows are in; indexes and statistics are made.
+    pub indexing: bool,
+    /// How much of its rows is in: an estimate.
+    pub percent: u8,
+    /// Parts that are in.
+    pub parts: usize,
+    /// Parts in all.
+    pub of_parts: usize,
+    /// Bytes of it that have gone through this machine.
+    pub bytes: u64,
+    /// Rows that are in.
+    pub rows: u64,
 }
 
 /// Consumes events.

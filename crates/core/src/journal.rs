@@ -119,15 +119,12 @@ impl RunFolder {
 
     /// Keeps a document beside the plan, replacing it as a whole.
     pub fn keep<T: Serialize>(&self, name: &str, document: &T) -> Result<()> {
-        let target = self.path.join(name);
-        let text = serde_json::to_vec_pretty(document)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("could not write {name}")).because(error))?;
-        write_private(&target, &text)
+        write_document(&self.path, name, document)
     }
 
     /// A document kept before.
     pub fn kept<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
-        read_json(&self.path.join(name))
+        read_document(&self.path, name)
     }
 
     /// Writes a line and waits until it is on disk.
@@ -193,6 +190,18 @@ impl RunFolder {
     fn lock(&self) -> Result<std::sync::MutexGuard<'_, Journal>> {
         self.journal.lock().map_err(|_| Error::new(ErrorKind::Internal, "the journal's lock is poisoned"))
     }
+}
+
+/// Writes a document into a run's folder without taking its lock, replacing it as a whole.
+pub(crate) fn write_document<T: Serialize>(folder: &Path, name: &str, document: &T) -> Result<()> {
+    let text = serde_json::to_vec_pretty(document)
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("could not write {name}")).because(error))?;
+    write_private(&folder.join(name), &text)
+}
+
+/// Reads a document of a run's folder without taking its lock.
+pub(crate) fn read_document<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>> {
+    read_json(&folder.join(name))
 }
 
 /// Reads a run's plan without taking its lock.

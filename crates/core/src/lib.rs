@@ -9,6 +9,8 @@ pub mod cloud;
 pub mod comparison;
 pub mod compute;
 pub mod context;
+pub mod control;
+mod copying;
 pub mod door;
 pub mod engine;
 pub mod epochs;

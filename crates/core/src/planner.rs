@@ -17,7 +17,7 @@ use crate::steps::{self, Action, IdentityChange, ParameterChange, Reverse};
 use crate::survey::Survey;
 use crate::units;
 
-/// Connections to each side in a copy through this machine: a small target's cores are busy with two, a far one's line with four.
+/// Connections to each side in a copy through this machine, unless configured: a small target's cores are busy with two, a far one's line with four.
 const WORKERS: usize = 4;
 
 /// A table larger than this is copied in parts, in bytes: so much at most does each worker copy again after a break.
@@ -125,6 +125,10 @@ fn copy_path(survey: &Survey, settings: &Settings) -> PlannedCopy {
     }
 }
 
+fn workers(settings: &Settings) -> usize {
+    settings.manners.workers.unwrap_or(WORKERS)
+}
+
 /// What is published: a copy through this machine can be resumed unit by unit.
 fn publication(survey: &Survey, settings: &Settings, path: CopyPath, mark: &str) -> steps::CreatePublication {
     let name = mark.to_owned();
@@ -132,7 +136,7 @@ fn publication(survey: &Survey, settings: &Settings, path: CopyPath, mark: &str)
         CopyPath::Direct => steps::CreatePublication { name, tables: survey.inventory.publishable(), division: None },
         CopyPath::Stream => {
             let part_bytes = settings.part_bytes.unwrap_or(PART_BYTES);
-            let division = Some(Division { workers: WORKERS, part_bytes });
+            let division = Some(Division { workers: workers(settings), part_bytes });
             steps::CreatePublication { name, tables: survey.inventory.replicated(), division }
         }
     }
@@ -151,7 +155,7 @@ fn bring_over(path: CopyPath, settings: &Settings, mark: &str) -> Vec<Action> {
             let snapshot_seconds = settings.snapshot_age.unwrap_or(SNAPSHOT_AGE).as_secs();
             vec![
                 Action::CreateSlot(steps::CreateSlot { name: name.clone() }),
-                Action::StreamData(steps::StreamData { workers: WORKERS, snapshot_seconds }),
+                Action::StreamData(steps::StreamData { workers: workers(settings), snapshot_seconds }),
                 Action::Subscribe(steps::Subscribe { name, copy_data: false }),
                 Action::BuildIndexes(steps::BuildIndexes {}),
             ]

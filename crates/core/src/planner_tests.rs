@@ -8,7 +8,7 @@ use azure2neon_postgres::inventory::{Column, TableKind};
 use super::*;
 use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
 use crate::plan::Makes;
-use crate::settings::{HandOver, Home, Network};
+use crate::settings::{CopyManners, HandOver, Home, Network};
 use crate::survey::ExistingTarget;
 
 fn settings() -> Settings {
@@ -27,6 +27,7 @@ fn settings() -> Settings {
         expected_failures: Vec::new(),
         max_pause: Duration::from_secs(30),
         copy: None,
+        manners: CopyManners::default(),
         hand_over: HandOver { env_file: PathBuf::from("app.env"), variable: "DATABASE_URL".into(), command: Vec::new() },
         network: Network::default(),
         tools: None,

@@ -42,6 +42,8 @@ pub struct Settings {
     pub part_bytes: Option<i64>,
     /// How long a snapshot of the source is read; the planner decides if it isn't said.
     pub snapshot_age: Option<Duration>,
+    /// How considerate a copy through this machine is.
+    pub manners: CopyManners,
     /// The hand-over.
     pub hand_over: HandOver,
     /// How to get to the servers.
@@ -52,6 +54,25 @@ pub struct Settings {
     pub restart_on_restore: bool,
     /// Whether the source takes writes again at the end, when the target is in use.
     pub reopen_source: bool,
+}
+
+/// How considerate a copy through this machine is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyManners {
+    /// How many tables, or parts of one, are copied at once at most; the planner decides if it isn't said.
+    pub workers: Option<usize>,
+    /// Bytes per second over all workers; no limit if none is said.
+    pub rate_limit: Option<u64>,
+    /// So many of the application's sessions may be busy before fewer workers copy; by the load before the copy if it isn't said.
+    pub busy_sessions: Option<usize>,
+    /// So far may a replica of the source be behind before fewer workers copy.
+    pub replica_lag: Duration,
+}
+
+impl Default for CopyManners {
+    fn default() -> Self {
+        Self { workers: None, rate_limit: None, busy_sessions: None, replica_lag: Duration::from_secs(10) }
+    }
 }
 
 /// Where the target's database shall be.

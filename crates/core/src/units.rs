@@ -30,8 +30,27 @@ pub fn round_trip(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1e3)
 }
 
+/// A time that is known to lie between two: `15 to 20 s`, `about 4 min`, `2 to 3 h`.
+pub fn between(least: Duration, most: Duration) -> String {
+    let seconds = most.as_secs();
+    let (step, unit, name) = match seconds {
+        0..=90 => (5, 1, "s"),
+        91..=5_400 => (60, 60, "min"),
+        _ => (3_600, 3_600, "h"),
+    };
+    let (low, high) = (least.as_secs() / step * step / unit, seconds.div_ceil(step) * step / unit);
+    match low {
+        0 => format!("at most {high} {name}"),
+        // What lies within a tenth is no range.
+        _ if (high - low) * 10 <= high || high - low <= step / unit => format!("about {high} {name}"),
+        _ => format!("{low} to {high} {name}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     #[test]
     fn figures_are_readable() {
         assert_eq!(super::bytes(1023), "1023 B");
@@ -39,5 +58,17 @@ mod tests {
         assert_eq!(super::milliseconds(999), "999 ms");
         assert_eq!(super::milliseconds(3_400), "3.4 s");
         assert_eq!(super::milliseconds(125_900), "2 min 5 s");
+    }
+
+    #[test]
+    fn a_range_is_as_precise_as_it_can_be() {
+        let between = |least, most| super::between(Duration::from_secs(least), Duration::from_secs(most));
+        assert_eq!(between(0, 3), "at most 5 s");
+        assert_eq!(between(16, 29), "15 to 30 s");
+        assert_eq!(between(41, 42), "about 45 s");
+        assert_eq!(between(200, 219), "about 4 min");
+        assert_eq!(between(130, 300), "2 to 5 min");
+        assert_eq!(between(7_300, 20_000), "2 to 6 h");
+        assert_eq!(between(200_000, 201_000), "about 56 h");
     }
 }

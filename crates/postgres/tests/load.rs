@@ -3,8 +3,11 @@
 
 mod support;
 
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
+use azure2neon_postgres::copy::manners::Manners;
+use azure2neon_postgres::copy::progress::Progress;
 use azure2neon_postgres::copy::{Division, Load, Loaded, Marks, Snapshot, Unit, divide};
 use azure2neon_postgres::inventory::{Persistence, inventory};
 use azure2neon_postgres::schema::{self, Section, Tools, dump_schema};
@@ -112,13 +115,21 @@ impl Rig {
     /// The whole database, for so many workers.
     async fn units(&self, workers: usize) -> Vec<Unit> {
         let source = self.old.session().await;
-        let tables = inventory(&source).await.unwrap().tables;
-        let stored = tables.iter().filter(|table| table.has_storage() && table.persistence == Persistence::Permanent);
-        let names: Vec<_> = stored.map(|table| table.name.clone()).collect();
-        divide(&source, &names, Division { workers, part_bytes: 8 << 20 }).await.unwrap()
+        let tables = inventory(&source).await.unwrap().replicated();
+        divide(&source, &tables, Division { workers, part_bytes: 8 << 20 }).await.unwrap()
     }
 
     async fn load(&self, slot: &ExportedSlot, units: &[Unit], workers: usize) -> azure2neon_postgres::Result<Loaded> {
+        self.load_with(slot, units, &Manners::new(workers), &|_| {}).await
+    }
+
+    async fn load_with(
+        &self,
+        slot: &ExportedSlot,
+        units: &[Unit],
+        manners: &Manners,
+        say: &(dyn Fn(Progress) + Sync),
+    ) -> azure2neon_postgres::Result<Loaded> {
         let source = self.old.endpoint("app");
         let snapshot = Snapshot::of_slot(&source, slot).await?;
         let load = Load {
@@ -129,10 +140,10 @@ impl Rig {
             marker_schema: MARK,
             units,
             entries: &self.entries,
-            workers,
+            manners,
             until: None,
         };
-        load.run(&|_| {}).await
+        load.run(say).await
     }
 
     /// Names of what is on the target, of these: indexes (valid ones) and statistics.
@@ -169,7 +180,7 @@ async fn story(from: u32, to: u32, workers: usize) {
     assert!(loaded.complete && loaded.rows > 13_000 && loaded.bytes > 70_000_000, "{loaded:?}");
     // All of it is there: nothing is left to do.
     let again = rig.load(&slot, &units, workers).await.unwrap();
-    assert!(again.complete && (again.units, again.bytes) == (0, 0), "{again:?}");
+    assert!(again.complete && (again.parts, again.bytes) == (0, 0), "{again:?}");
     for (table, before) in tables.iter().zip(before) {
         let now = digest::digest(&target, table).await.unwrap();
         let expected = if table.name.name == "unlogged" { 0 } else { before.rows };
@@ -219,4 +230,57 @@ async fn a_slot_waits_for_open_transactions_with_a_deadline_that_names_them_and_
     assert!(error.to_string().contains(&format!("pid {}", source.pid())), "{error}");
     source.batch_execute("rollback").await.unwrap();
     assert!(replication::slot(&source, SLOT).await.unwrap().is_none());
+}
+
+/// What the load says it has moved, while it runs; the last word of it.
+fn bytes_said(said: &Mutex<Vec<Progress>>) -> u64 {
+    said.lock().unwrap().last().map_or(0, |progress| progress.bytes)
+}
+
+#[tokio::test]
+async fn a_load_keeps_to_its_rate_stands_still_when_paused_and_says_how_far_it_is() {
+    let rig = Rig::start(17, 17).await;
+    let slot = rig.slot().await;
+    let (manners, said) = (Manners::new(2), Mutex::new(Vec::new()));
+    // The tables come to some 75 MB.
+    let rate = 20 << 20;
+    manners.limit(Some(rate));
+    let say = |progress| said.lock().unwrap().push(progress);
+    let mut paused_for = Duration::ZERO;
+    let pause = async {
+        while bytes_said(&said) < 20 << 20 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let since = Instant::now();
+        assert!(manners.pause());
+        // A look may have been under way; from the next on nothing is said, since nothing moves.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let (bytes, words) = (bytes_said(&said), said.lock().unwrap().len());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!((bytes_said(&said), said.lock().unwrap().len()), (bytes, words));
+        manners.resume();
+        paused_for = since.elapsed();
+        let resumed = Instant::now();
+        while said.lock().unwrap().len() == words {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // What it says first is no more than what can have gone since.
+        let moved = bytes_said(&said) - bytes;
+        assert!(moved < (rate as f64 * resumed.elapsed().as_secs_f64()) as u64 + rate / 2, "{moved} in {:?}", resumed.elapsed());
+    };
+    let began = Instant::now();
+    let (loaded, ()) = tokio::join!(rig.load_with(&slot, &manners, &say), pause);
+    let (loaded, took) = (loaded.unwrap(), began.elapsed() - paused_for);
+    let least = Duration::from_secs_f64(loaded.bytes as f64 / rate as f64 * 0.95);
+    assert!(loaded.bytes > 70_000_000 && took > least, "{} bytes took {took:?}", loaded.bytes);
+
+    let said = said.into_inner().unwrap();
+    let last = said.last().unwrap();
+    assert_eq!((last.tables, last.bytes, last.of_bytes, last.rows), (loaded.tables, loaded.bytes, loaded.bytes, loaded.rows));
+    assert!(said.is_sorted_by_key(|progress| progress.bytes) && last.under_way.is_empty());
+    // The rate limit is what it measures.
+    let rates: Vec<u64> = said.iter().filter_map(|progress| progress.rate).collect();
+    assert!(rates.iter().any(|measured| *measured > rate / 4) && rates.iter().all(|measured| *measured < rate * 5 / 4), "{rates:?}");
+    assert!(said.iter().any(|progress| progress.under_way.iter().any(|table| table.table.name == "wide" && table.percent > 20)));
+    assert_eq!(manners.allowed().at_work, 0);
 }

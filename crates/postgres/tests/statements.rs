@@ -3,6 +3,7 @@
 
 mod support;
 
+use azure2neon_postgres::copy::manners;
 use azure2neon_postgres::{ErrorKind, fence, inventory, replication, roles, subscription};
 use secrecy::SecretString;
 use support::Server;
@@ -33,6 +34,7 @@ async fn statements_prepare_on_every_version() {
             fence::STARTING,
             fence::OVERRIDES,
             fence::DATABASE_SETTING,
+            manners::SOURCE_LOAD,
             roles::UNREADABLE,
             roles::HIDDEN_TABLES,
             roles::GRANTS_OF_ROLE,

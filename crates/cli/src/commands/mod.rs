@@ -3,6 +3,7 @@
 mod demo;
 mod local_cloud;
 mod migrate;
+mod pause;
 mod plan;
 mod status;
 
@@ -27,6 +28,8 @@ pub async fn execute(arguments: Arguments) -> Result<ExitCode> {
     match command {
         Command::Plan => plan::run(&global, &config).await,
         Command::Status => status::run(&global, &config),
+        Command::Pause => pause::pause(&global, &config).await,
+        Command::Resume => pause::resume(&global, &config).await,
         Command::Migrate(arguments) => migrate::migrate(&global, config, arguments).await,
         Command::CutOver(confirmation) => migrate::cut_over(&global, config, confirmation).await,
         Command::Finish(arguments) => migrate::finish(&global, config, arguments).await,

@@ -3,8 +3,9 @@ use std::process::ExitCode;
 use azure2neon_core::door;
 use azure2neon_core::journal::{State, read_plan, read_step_states};
 use azure2neon_core::plan::Stage;
-use azure2neon_core::{Result, units};
+use azure2neon_core::{Result, clock, control, units};
 
+use super::pause::COPY;
 use crate::args::Global;
 use crate::config::Config;
 use crate::terminal::{bold, faint, good, out};
@@ -17,6 +18,9 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
     let states = read_step_states(&config.run_folder)?;
     let is_done = |id: &str| matches!(states.get(id), Some(State::Done { .. }));
     let next = plan.steps.iter().find(|step| !is_done(step.id()));
+    // A pause concerns the copy alone.
+    let is_copied = plan.step(COPY).is_none() || is_done(COPY);
+    let paused = if is_copied { None } else { control::paused_since(&config.run_folder)? };
     if global.is_json() {
         let steps: Vec<serde_json::Value> = plan
             .steps
@@ -30,7 +34,8 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
                 serde_json::json!({ "step": step.id(), "stage": step.stage, "state": state, "milliseconds": milliseconds })
             })
             .collect();
-        out(&serde_json::json!({ "run": plan.run, "next": next.map(|step| step.id()), "steps": steps }).to_string());
+        let next = next.map(|step| step.id());
+        out(&serde_json::json!({ "run": plan.run, "next": next, "paused_since": paused, "steps": steps }).to_string());
         return Ok(ExitCode::SUCCESS);
     }
     out(&format!("Run {} in {}", bold(&plan.run), config.run_folder.display()));
@@ -44,6 +49,10 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
             _ => faint(&format!("    {}", step.id())),
         };
         out(&line);
+    }
+    if let Some(since) = paused {
+        let age = u64::try_from(clock::now().duration_since(since).as_millis()).unwrap_or(0);
+        out(&format!("  {} the copy has been paused for {}: `azure2neon resume` lets it go on", bold("!"), units::milliseconds(age)));
     }
     if door::is_open(&config.run_folder)? {
         out(&format!("  {} a firewall rule of the run lets this machine in until `finish` or `abort`", bold("!")));

@@ -6,6 +6,7 @@ use azure2neon_core::event::{Event, Observer};
 use azure2neon_core::plan::Severity;
 use azure2neon_core::units;
 
+use super::copy;
 use crate::terminal::{bad, bold, faint, good};
 
 /// Plain lines. What may be dropped is shown every few seconds only, so that a log stays readable.
@@ -44,6 +45,7 @@ impl<W: Fn(&str) + Send + Sync> Observer for Lines<W> {
                 }
             }
             Event::Progress { step, .. } | Event::Waiting { step, .. } if !self.is_due(step) => return,
+            Event::Copy(copy) if !self.is_due(&copy.step) => return,
             Event::Lag { .. } if !self.is_due("lag") => return,
             _ => {}
         }
@@ -81,6 +83,12 @@ pub fn line(event: &Event) -> Option<String> {
             format!("    waiting {seconds} s{limit} for {reason}")
         }
         Event::Progress { done, total, unit, detail, .. } => format!("    {done} of {total} {unit} {detail}").trim_end().to_owned(),
+        Event::Copy(progress) => {
+            let tables = copy::tables(progress, copy::WIDTH - 6);
+            let tables = if tables.is_empty() { tables } else { format!("\n      {tables}") };
+            format!("    {}{tables}", copy::whole(progress))
+        }
+        Event::Workers { workers, of, reason, .. } => format!("  {} {workers} of {of} workers copy: {reason}", bold("!")),
         Event::Lag { bytes } => format!("    lag: {}", units::bytes(i64::try_from(*bytes).unwrap_or(i64::MAX))),
         Event::Notice { text } => format!("  {} {text}", bold("!")),
         Event::Reopened { reason, milliseconds } => {

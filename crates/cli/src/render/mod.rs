@@ -1,6 +1,7 @@
 //! Renderers: they alone decide how events look.
 
 mod bars;
+mod copy;
 mod json;
 mod lines;
 
@@ -14,7 +15,7 @@ use crate::args::Output;
 /// The renderer for this output: JSON lines on stdout; on a terminal, lines with a live one below; else plain lines.
 pub fn events(output: Output) -> Events {
     match output {
-        Output::Json => Events::new(Arc::new(json::Json)),
+        Output::Json => Events::new(Arc::new(json::Json::default())),
         Output::Text if std::io::stderr().is_terminal() => Events::new(Arc::new(bars::Bars::new())),
         Output::Text => Events::new(Arc::new(lines::Lines::new(|line: &str| crate::terminal::err(line)))),
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::context::Context;
+use crate::control::Listener;
 use crate::epochs;
 use crate::error::Result;
 use crate::operation::{Observed, Operation};
@@ -38,6 +39,8 @@ impl Operation for CreateSlot {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
+        // The snapshot would age while the copy may not begin.
+        Listener::new(cx, "create-slot").unpaused().await;
         cx.hold_slot(epochs::begin(cx, 1).await?).await;
         Ok(Value::Null)
     }

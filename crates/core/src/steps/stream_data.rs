@@ -1,20 +1,23 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use azure2neon_postgres::copy::{Load, Loaded, Progress, Snapshot};
+use azure2neon_postgres::copy::manners::Manners;
+use azure2neon_postgres::copy::{Load, Loaded, Snapshot};
 use azure2neon_postgres::{Endpoint, QualifiedName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::import_schema;
-use crate::clock;
 use crate::context::Context;
+use crate::control::Listener;
 use crate::epochs::{self, Epochs};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
-use crate::units;
+use crate::{clock, copying, units};
+
+/// Its id.
+const STEP: &str = "stream-data";
 
 /// Copies every table through this machine, under a slot's snapshot, each with its indexes as soon as it is in.
 ///
@@ -59,12 +62,31 @@ impl Operation for StreamData {
 }
 
 impl StreamData {
-    /// Copies what is not copied yet, under as many snapshots as it takes.
+    /// Copies what is not copied yet, with as many workers as the source bears, and stands still while it is told to.
     pub(super) async fn copy(&self, cx: &Context) -> Result<()> {
+        let manners = Manners::new(self.workers);
+        manners.limit(cx.settings.manners.rate_limit);
+        let bounds = copying::bounds(cx, &manners).await;
+        let since = clock::stopwatch();
+        let (rows, bytes) = tokio::select! {
+            copied = self.copy_under_snapshots(cx, &manners) => copied?,
+            never = Listener::new(cx, STEP).obey(&manners) => match never {},
+            never = copying::watch_source(cx, STEP, &manners, bounds) => match never {},
+        };
+        let seconds = since.elapsed().as_secs_f64().max(0.001);
+        cx.events.notice(format!(
+            "Copied {rows} rows, {} at {}/s.",
+            units::bytes(signed(bytes)),
+            units::bytes((bytes as f64 / seconds) as i64)
+        ));
+        Ok(())
+    }
+
+    /// Under as many snapshots as it takes; returns the rows and bytes.
+    async fn copy_under_snapshots(&self, cx: &Context, manners: &Manners) -> Result<(u64, u64)> {
         let (source, target) = (cx.replication_endpoint().await?, cx.target_endpoint().await?);
         say_round_trips(cx, &source, &target).await?;
         let mut held = cx.take_slot().await.map(|slot| (1, slot));
-        let since = clock::stopwatch();
         let (mut rows, mut bytes, mut fruitless) = (0, 0, 0);
         loop {
             // Looked at anew for each snapshot: what ended that one may have ended any session.
@@ -80,6 +102,8 @@ impl StreamData {
                     Some(held) => held,
                     None => {
                         let epoch = epochs.next().await?;
+                        // A snapshot would age while nothing may be copied.
+                        manners.unpaused().await;
                         (epoch, epochs::begin(cx, epoch).await?)
                     }
                 };
@@ -93,25 +117,18 @@ impl StreamData {
                 marker_schema: &cx.names().mark,
                 units: &epochs.units,
                 entries: &import_schema::entries(cx)?,
-                workers: self.workers,
+                manners,
                 until: Instant::now().checked_add(Duration::from_secs(self.snapshot_seconds)),
             };
-            let loaded = load.run(&|progress| cx.events.say(event(progress))).await?;
+            let loaded = load.run(&|progress| cx.events.say(copying::event(STEP, progress))).await?;
             (rows, bytes) = (rows + loaded.rows, bytes + loaded.bytes);
             drop_gone(cx, &loaded.gone).await?;
             if loaded.complete {
-                break;
+                return Ok((rows, bytes));
             }
-            fruitless = if loaded.units > 0 { 0 } else { fruitless + 1 };
+            fruitless = if loaded.parts > 0 { 0 } else { fruitless + 1 };
             go_on(cx, &loaded, fruitless).await?;
         }
-        let seconds = since.elapsed().as_secs_f64().max(0.001);
-        cx.events.notice(format!(
-            "Copied {rows} rows, {} at {}/s.",
-            units::bytes(signed(bytes)),
-            units::bytes((bytes as f64 / seconds) as i64)
-        ));
-        Ok(())
     }
 }
 
@@ -120,7 +137,7 @@ async fn go_on(cx: &Context, loaded: &Loaded, fruitless: usize) -> Result<()> {
     let epochs = Epochs::open(cx).await?;
     cx.events.notice(format!(
         "The source's snapshot was lost or grew too old after {} parts: {} of {} units stay, the rest is copied under a new one.",
-        loaded.units,
+        loaded.parts,
         epochs.finished().await?.len(),
         epochs.units.len()
     ));
@@ -154,16 +171,6 @@ async fn drop_gone(cx: &Context, gone: &[QualifiedName]) -> Result<()> {
         });
     }
     Ok(())
-}
-
-fn event(progress: Progress) -> Event {
-    Event::Progress {
-        step: "stream-data".into(),
-        done: progress.tables as u64,
-        total: progress.of_tables as u64,
-        unit: "tables".into(),
-        detail: format!("{} copied", units::bytes(signed(progress.bytes))),
-    }
 }
 
 fn signed(bytes: u64) -> i64 {

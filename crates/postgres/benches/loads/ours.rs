@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use azure2neon_postgres::copy::manners::Manners;
 use azure2neon_postgres::copy::{Division, Load, Snapshot, Unit, divide, publish};
 use azure2neon_postgres::inventory::inventory;
 use azure2neon_postgres::schema::{self, Entry, Section, Tools, dump_schema};
@@ -41,7 +42,7 @@ pub async fn stream(sites: &mut Sites<'_>, workers: usize) -> Result<()> {
 /// Each unit with its publication, since a publication must be older than the slot.
 async fn units(sites: &Sites<'_>, workers: usize) -> azure2neon_postgres::Result<Vec<Unit>> {
     let source = sites.source.connect().await?;
-    let tables = inventory(&source).await?.publishable();
+    let tables = inventory(&source).await?.replicated();
     let units = divide(&source, &tables, Division { workers, part_bytes: PART_BYTES }).await?;
     publish(&source, MARK, &units).await?;
     Ok(units)
@@ -56,7 +57,8 @@ async fn load(
 ) -> azure2neon_postgres::Result<()> {
     let (source, target) = (&sites.source, &sites.target);
     let snapshot = Snapshot::of_slot(source, slot).await?;
-    let load = Load { source, target, snapshot: &snapshot, epoch: 1, marker_schema: MARK, units, entries, workers, until: None };
+    let manners = &Manners::new(workers);
+    let load = Load { source, target, snapshot: &snapshot, epoch: 1, marker_schema: MARK, units, entries, manners, until: None };
     let loaded = load.run(&|_| {}).await?;
     assert!(loaded.complete, "{loaded:?}");
     Ok(())

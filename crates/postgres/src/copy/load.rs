@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use futures::future::try_join_all;
 
+use super::manners::Manners;
 use super::marks::{Epoch, Marks};
+use super::progress::{Expected, Progress, Tracker};
 use super::queue::{Queue, Ranked};
 use super::snapshot::Snapshot;
 use super::tables::{Measured, indexes_by_table, measure};
@@ -16,6 +18,9 @@ use crate::connect::{Endpoint, Session};
 use crate::error::Result;
 use crate::ident::QualifiedName;
 use crate::schema::{self, Entry};
+
+/// Tables that are smaller than this on average, in bytes, go as one.
+const AS_ONE: i64 = 2 << 20;
 
 /// A load to be done.
 pub struct Load<'a> {
@@ -33,21 +38,10 @@ pub struct Load<'a> {
     pub units: &'a [Unit],
     /// The rest of the schema; of it the tables' own indexes and constraints are made as each table is in.
     pub entries: &'a [Entry],
-    /// How many parts are copied at once, each over a connection of its own to either side.
-    pub workers: usize,
+    /// How many parts are copied at once at most, each over a connection of its own to either side; and what the workers obey.
+    pub manners: &'a Manners,
     /// From then on no part is begun: the source can't clean up behind a snapshot.
     pub until: Option<Instant>,
-}
-
-/// How far a load is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Tables whose rows are all in.
-    pub tables: usize,
-    /// Tables in all.
-    pub of_tables: usize,
-    /// Bytes that have gone through this machine.
-    pub bytes: u64,
 }
 
 /// What was loaded.
@@ -55,8 +49,8 @@ pub struct Progress {
 pub struct Loaded {
     /// Whether all units are in. Else the snapshot came to its end, and another load goes on under a new one.
     pub complete: bool,
-    /// Units that this load copied.
-    pub units: usize,
+    /// Parts that this load copied.
+    pub parts: usize,
     /// Rows that it copied.
     pub rows: u64,
     /// Bytes, as they went through this machine.
@@ -95,17 +89,9 @@ pub(super) struct Running<'a> {
     pub(super) queue: Queue<Work>,
     pub(super) over: AtomicBool,
     pub(super) left_out: AtomicUsize,
+    pub(super) parts_in: AtomicUsize,
     pub(super) gone: Mutex<BTreeSet<QualifiedName>>,
-    pub(super) counts: Counts,
-    pub(super) progress: &'a (dyn Fn(Progress) + Sync),
-}
-
-#[derive(Default)]
-pub(super) struct Counts {
-    pub(super) tables: AtomicUsize,
-    pub(super) units: AtomicUsize,
-    pub(super) rows: AtomicU64,
-    pub(super) bytes: AtomicU64,
+    pub(super) tracker: Tracker,
 }
 
 impl Load<'_> {
@@ -116,22 +102,27 @@ impl Load<'_> {
     /// What either server answered, or a server that can't be reached any more. What is marked stays.
     pub async fn run(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Loaded> {
         let (source, target) = tokio::try_join!(self.source.connect(), self.target.connect())?;
-        let running = self.prepare(&source, &target, progress).await?;
+        let running = self.prepare(&source, &target).await?;
         drop(source);
-        try_join_all((0..self.workers.max(1)).map(|_| running.work())).await?;
+        let work = try_join_all((0..self.manners.most()).map(|_| running.work()));
+        tokio::select! {
+            done = work => done?,
+            never = running.tracker.watch(self.manners, progress) => match never {},
+        };
         running.marks.flush(&target, self.epoch).await?;
-        let gone = running.gone().iter().cloned().collect();
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let all = running.tracker.progress();
+        let (rows, bytes) = (all.rows, all.bytes);
+        progress(all);
         Ok(Loaded {
             complete: running.left_out.load(Ordering::Relaxed) == 0,
-            units: running.counts.units.load(Ordering::Relaxed),
-            rows: count(&running.counts.rows),
-            bytes: count(&running.counts.bytes),
-            gone,
+            parts: running.parts_in.load(Ordering::Relaxed),
+            rows,
+            bytes,
+            gone: running.gone().iter().cloned().collect(),
         })
     }
 
-    async fn prepare<'a>(&'a self, source: &Session, target: &Session, progress: &'a (dyn Fn(Progress) + Sync)) -> Result<Running<'a>> {
+    async fn prepare(&self, source: &Session, target: &Session) -> Result<Running<'_>> {
         let marks = Marks::new(self.marker_schema);
         marks.create(target).await?;
         let finished = marks.finished(target, self.units).await?;
@@ -158,6 +149,7 @@ impl Load<'_> {
         let by_name: BTreeMap<QualifiedName, usize> =
             tables.iter().enumerate().map(|(at, table)| (table.measured.table.name.clone(), at)).collect();
         let gone = wanted.into_iter().filter(|name| !by_name.contains_key(name)).collect();
+        let tracker = self.tracker(&tables, &by_name, &open);
         let running = Running {
             load: self,
             marks,
@@ -167,13 +159,38 @@ impl Load<'_> {
             queue: Queue::new([]),
             over: AtomicBool::new(false),
             left_out: AtomicUsize::new(0),
+            parts_in: AtomicUsize::new(0),
             gone: Mutex::new(gone),
-            counts: Counts::default(),
-            progress,
+            tracker,
         };
         let ready = running.first(&open);
         running.queue.add(ready);
         Ok(running)
+    }
+
+    /// What is expected of each table, with the parts that are in already.
+    fn tracker(&self, tables: &[Loading], by_name: &BTreeMap<QualifiedName, usize>, open: &[usize]) -> Tracker {
+        let mut parts = vec![(0, 0); tables.len()];
+        for (at, unit) in self.units.iter().enumerate() {
+            let count = unit.parts().unsigned_abs() as usize;
+            for table in unit.tables().iter().filter_map(|name| by_name.get(name)) {
+                parts[*table].0 += count;
+                parts[*table].1 += if open.contains(&at) { 0 } else { count };
+            }
+        }
+        let expected = |(table, (of_parts, _)): (&Loading, &(usize, usize))| Expected {
+            table: table.measured.table.name.clone(),
+            bytes: u64::try_from(table.measured.data_bytes).unwrap_or(0),
+            parts: *of_parts,
+        };
+        let tracker = Tracker::new(tables.iter().zip(&parts).map(expected));
+        for (table, (of_parts, there)) in parts.into_iter().enumerate() {
+            (0..there).for_each(|_| tracker.begin(table).is_in(0));
+            if there == of_parts {
+                tracker.done(table);
+            }
+        }
+        tracker
     }
 }
 
@@ -191,11 +208,9 @@ impl Running<'_> {
             ready.extend((0..parts).map(|part| Ranked { cost, work: Work::Copy { unit, part } }));
         }
         for (at, table) in self.tables.iter().enumerate() {
-            if table.parts_left.load(Ordering::Relaxed) == 0 {
-                self.counts.tables.fetch_add(1, Ordering::Relaxed);
-                if table.indexes.iter().any(|entry| !self.applied.contains(&entry.id)) {
-                    ready.extend(self.table_is_in(at));
-                }
+            let indexed = table.indexes.iter().all(|entry| self.applied.contains(&entry.id));
+            if table.parts_left.load(Ordering::Relaxed) == 0 && !indexed {
+                ready.extend(self.table_is_in(at));
             }
         }
         ready
@@ -223,15 +238,19 @@ impl Running<'_> {
         Ranked { cost: self.tables[table].measured.data_bytes / 50, work: Work::Analyze { table } }
     }
 
-    pub(super) fn gone(&self) -> std::sync::MutexGuard<'_, BTreeSet<QualifiedName>> {
-        self.gone.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Whether the unit's tables are so small that they go as one from the first row to the last index.
+    pub(super) fn goes_as_one(&self, unit: usize) -> bool {
+        let Extent::Tables(_) = &self.load.units[unit].extent else { return false };
+        let sizes: Vec<i64> = self.tables_of(unit).map(|table| self.tables[table].measured.data_bytes).collect();
+        sizes.len() > 1 && sizes.iter().sum::<i64>() / i64::try_from(sizes.len()).unwrap_or(1) < AS_ONE
     }
 
-    pub(super) fn say(&self) {
-        (self.progress)(Progress {
-            tables: self.counts.tables.load(Ordering::Relaxed),
-            of_tables: self.tables.len(),
-            bytes: self.counts.bytes.load(Ordering::Relaxed),
-        });
+    /// Those of the entries that were not applied before the load.
+    pub(super) fn missing<'e>(&self, entries: impl IntoIterator<Item = &'e Entry>) -> Vec<&'e Entry> {
+        entries.into_iter().filter(|entry| !self.applied.contains(&entry.id)).collect()
+    }
+
+    pub(super) fn gone(&self) -> std::sync::MutexGuard<'_, BTreeSet<QualifiedName>> {
+        self.gone.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

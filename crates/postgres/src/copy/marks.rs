@@ -65,13 +65,12 @@ impl Marks {
         format!("insert into {} values ({}, {part}, {epoch})", self.table, unit.number)
     }
 
-    /// Whether the part is marked: a commit whose answer was lost may have had its effect.
-    pub(super) async fn is_marked(&self, target: &Session, unit: &Unit, part: i32) -> Result<bool> {
-        let sql = format!("select exists (select from {} where unit = $1 and part = $2)", self.table);
-        Ok(target.query_one(&sql, &[&unit.number, &part]).await.doing(|| format!("read the marks in {}", self.table))?.try_get(0)?)
+    /// The query that finds a row if the part is marked: a commit whose answer was lost may have had its effect.
+    pub(super) fn is_marked(&self, unit: &Unit, part: i32) -> String {
+        format!("select epoch from {} where unit = {} and part = {part}", self.table, unit.number)
     }
 
-    /// Takes the units back: their marks, and those of their rows that nothing else would remove before they are copied again.
+    /// Takes the units back, marks and rows.
     ///
     /// # Errors
     /// What the server answered.
@@ -79,9 +78,9 @@ impl Marks {
         for unit in units {
             let rows = match &unit.extent {
                 Extent::Range(range) => format!("delete from only {} where {}", range.table, range.condition()),
-                Extent::Blocks { table, .. } => format!("truncate only {table}"),
-                // The copy empties them itself, to freeze what it writes.
-                Extent::Tables(_) => String::new(),
+                Extent::Blocks { .. } | Extent::Tables(_) => {
+                    format!("truncate only {}", unit.tables().iter().map(ToString::to_string).collect::<Vec<_>>().join(", only "))
+                }
             };
             let sql = format!("begin; {rows}; delete from {} where unit = {}; commit", self.table, unit.number);
             let done = target.batch_execute(&sql).await;

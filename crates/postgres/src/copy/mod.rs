@@ -1,7 +1,10 @@
 //! Copying tables' rows as they are: a whole database under one snapshot, or a single table that replication leaves out.
 
 mod load;
+pub mod manners;
 mod marks;
+mod pace;
+pub mod progress;
 mod queue;
 mod snapshot;
 mod tables;

@@ -41,8 +41,13 @@ impl Measured {
         self.data_bytes + self.index_bytes
     }
 
-    /// The statements for the whole table, in a transaction that emptied it.
+    /// The statements for the whole table.
     pub(super) fn whole(&self) -> Statements {
+        Statements::whole(&self.table, self.format)
+    }
+
+    /// The same, for a transaction that emptied it: its rows are frozen.
+    pub(super) fn frozen(&self) -> Statements {
         Statements::frozen(&self.table, self.format)
     }
 

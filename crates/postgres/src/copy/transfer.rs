@@ -36,6 +36,11 @@ impl Statements {
         Self::new(table, format, None, true)
     }
 
+    /// The whole table.
+    pub fn whole(table: &Table, format: Format) -> Self {
+        Self::new(table, format, None, false)
+    }
+
     /// The rows for which `condition` holds.
     pub fn part(table: &Table, format: Format, condition: String) -> Self {
         Self::new(table, format, Some(condition), false)

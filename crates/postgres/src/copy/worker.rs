@@ -4,18 +4,17 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::load::{Running, Work};
+use super::manners::Permit;
+use super::progress::Begun;
 use super::queue::Ranked;
-use super::transfer::{Statements, transfer};
-use super::units::{Extent, Unit, storage};
-use crate::connect::Session;
+use super::units::Extent;
+use super::wire::{Cargo, Meter, Wire, carry};
 use crate::error::{Doing, Error, Result};
-use crate::ident::QualifiedName;
+use crate::ident::literal;
 use crate::schema::{self, Entry};
 
 /// What all workers together may take of the target's memory for index builds, in MiB.
 const MAINTENANCE_MEMORY: usize = 512;
-/// Tables that are smaller than this on average have their indexes made together, in bytes.
-const INDEXED_TOGETHER: i64 = 2 << 20;
 /// So often a worker whose connections break takes up its work again,
 const TRIES: u32 = 6;
 /// after this long at first, and twice as long each time.
@@ -23,19 +22,28 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// A worker's connections.
 struct Lines {
-    source: Session,
-    target: Session,
+    source: Wire,
+    target: Wire,
 }
 
 impl Lines {
     fn are_broken(&self) -> bool {
-        self.source.is_closed() || self.target.is_closed()
+        !(self.source.is_usable() && self.target.is_usable())
     }
+}
 
-    /// Ends the transactions that something failed in.
-    async fn roll_back(&self) -> Result<()> {
-        tokio::try_join!(self.source.batch_execute("rollback"), self.target.batch_execute("rollback")).doing(|| "roll back")?;
-        Ok(())
+/// Lets the rows of a part through, and counts them.
+struct Gate<'a> {
+    permit: Permit<'a>,
+    begun: Vec<Begun<'a>>,
+}
+
+impl Meter for Gate<'_> {
+    async fn pass(&self, table: usize, bytes: usize) {
+        self.permit.spend(bytes).await;
+        if let Some(begun) = self.begun.get(table) {
+            begun.moved(bytes);
+        }
     }
 }
 
@@ -44,6 +52,7 @@ impl Running<'_> {
     pub(super) async fn work(&self) -> Result<()> {
         let mut lines = self.connect().await?;
         while let Some(work) = self.queue.take().await {
+            self.load.manners.unpaused().await;
             let ready = self.persist(&mut lines, &work).await?;
             self.queue.done(ready);
         }
@@ -51,11 +60,11 @@ impl Running<'_> {
     }
 
     async fn connect(&self) -> Result<Lines> {
-        let (source, target) = tokio::try_join!(self.load.source.connect(), self.load.target.connect())?;
+        let (source, mut target) = tokio::try_join!(Wire::connect(self.load.source), Wire::connect(self.load.target))?;
         // What is marked is flushed at the end, and with it everything before.
-        let memory = MAINTENANCE_MEMORY / self.load.workers.max(1);
+        let memory = MAINTENANCE_MEMORY / self.load.manners.most();
         let settings = format!("set synchronous_commit = off; set maintenance_work_mem = '{memory}MB'");
-        target.batch_execute(&settings).await.doing(|| "prepare a worker's session on the target")?;
+        target.execute(&settings).await.doing(|| "prepare a worker's session on the target")?;
         Ok(Lines { source, target })
     }
 
@@ -85,20 +94,20 @@ impl Running<'_> {
         }
     }
 
-    async fn perform(&self, lines: &Lines, work: &Work, again: bool) -> Result<Vec<Ranked<Work>>> {
+    async fn perform(&self, lines: &mut Lines, work: &Work, again: bool) -> Result<Vec<Ranked<Work>>> {
         match work {
             Work::Copy { unit, part } => self.copy(lines, (*unit, *part), again).await,
             Work::Index { table, index } => {
-                self.make_indexes(&lines.target, &[&self.tables[*table].indexes[*index]]).await?;
+                self.make_indexes(&mut lines.target, &self.missing([&self.tables[*table].indexes[*index]])).await?;
                 let last = self.tables[*table].indexes_left.fetch_sub(1, Ordering::AcqRel) == 1;
                 Ok(last.then(|| self.analysis(*table)).into_iter().collect())
             }
             Work::IndexAll { tables } => {
-                let indexes: Vec<&Entry> = tables.iter().flat_map(|table| &self.tables[*table].indexes).collect();
-                self.make_indexes(&lines.target, &indexes).await?;
-                self.analyze(&lines.target, tables).await.map(|()| Vec::new())
+                let indexes = self.missing(tables.iter().flat_map(|table| &self.tables[*table].indexes));
+                self.make_indexes(&mut lines.target, &indexes).await?;
+                self.analyze(&mut lines.target, tables).await
             }
-            Work::Analyze { table } => self.analyze(&lines.target, &[*table]).await.map(|()| Vec::new()),
+            Work::Analyze { table } => self.analyze(&mut lines.target, &[*table]).await,
         }
     }
 
@@ -108,107 +117,165 @@ impl Running<'_> {
         self.over.load(Ordering::Relaxed) || !load.snapshot.is_alive() || load.until.is_some_and(|until| Instant::now() >= until)
     }
 
-    async fn copy(&self, lines: &Lines, at: (usize, i32), again: bool) -> Result<Vec<Ranked<Work>>> {
-        let unit = &self.load.units[at.0];
-        if !(again && self.marks.is_marked(&lines.target, unit, at.1).await?) {
-            loop {
-                if self.is_over() {
-                    self.left_out.fetch_add(1, Ordering::Relaxed);
-                    return Ok(Vec::new());
-                }
-                let Err(error) = self.transact(lines, at).await else { break };
-                if lines.are_broken() {
-                    return Err(error);
-                }
-                lines.roll_back().await?;
-                if !self.is_over() && !self.notice_gone(lines, unit, &error).await? {
-                    return Err(error);
-                }
+    async fn copy(&self, lines: &mut Lines, at: (usize, i32), again: bool) -> Result<Vec<Ranked<Work>>> {
+        let (unit, part) = at;
+        let is_marked = self.marks.is_marked(&self.load.units[unit], part);
+        if again && lines.target.query_text(&is_marked).await.doing(|| "read the marks of the copy")?.is_some() {
+            return Ok(self.finish(unit, false));
+        }
+        loop {
+            let gate = self.gate(unit).await;
+            if self.is_over() {
+                self.left_out.fetch_add(1, Ordering::Relaxed);
+                return Ok(Vec::new());
+            }
+            let error = match self.transact(lines, at, gate).await {
+                Ok(indexed) => return Ok(self.finish(unit, indexed)),
+                Err(error) => error,
+            };
+            if lines.are_broken() {
+                return Err(error);
+            }
+            lines.source.execute("rollback").await.doing(|| "roll back on the source")?;
+            if !self.is_over() && !self.notice_gone(lines, unit, &error).await? {
+                return Err(error);
             }
         }
-        Ok(self.finish(at.0))
     }
 
-    /// Copies the part in one transaction on either side, so that neither's locks outlive it, nor the source's snapshot the slot's.
-    async fn transact(&self, lines: &Lines, (at, part): (usize, i32)) -> Result<()> {
-        let unit = &self.load.units[at];
-        let tables: Vec<usize> = self.tables_of(at).collect();
-        let names: Vec<String> = tables.iter().map(|table| self.tables[*table].measured.table.name.to_string()).collect();
-        let doing = || format!("copy {}", names.join(", "));
-        if let Err(error) = lines.source.batch_execute(&self.load.snapshot.begin()).await {
-            let error = Error::from(error);
+    /// The right to copy a part of the unit, and the counts of its tables.
+    async fn gate(&self, unit: usize) -> Gate<'_> {
+        let permit = self.load.manners.admit().await;
+        Gate { permit, begun: self.tables_of(unit).map(|table| self.tracker.begin(table)).collect() }
+    }
+
+    /// Copies the part in one transaction on either side, so that neither's locks outlive it, nor the source's snapshot its keeper.
+    /// Returns whether the tables' indexes were made with them.
+    async fn transact(&self, lines: &mut Lines, (at, part): (usize, i32), gate: Gate<'_>) -> Result<bool> {
+        if let Err(error) = lines.source.execute(&self.load.snapshot.begin()).await {
             // By these the server says that the snapshot has gone with its session.
             if matches!(error.sqlstate(), Some("22023" | "42704")) {
                 self.over.store(true, Ordering::Relaxed);
             }
             return Err(error.doing("read the snapshot"));
         }
-        let empty = match unit.extent {
-            // Rows can be frozen in the transaction that emptied their table: nobody else can see them yet.
-            Extent::Tables(_) if !names.is_empty() => format!("; truncate only {}", names.join(", only ")),
-            _ => String::new(),
+        let cargo = self.cargo(at, part);
+        let carried = carry(&mut lines.source, &mut lines.target, &cargo, &gate).await?;
+        gate.begun.into_iter().zip(carried.rows).for_each(|(begun, rows)| begun.is_in(rows));
+        // What the target has committed stays, whatever becomes of this; a source that is lost is noticed by the next part.
+        let _ = lines.source.execute("commit").await;
+        if let Some(error) = &carried.unfinished {
+            tracing::debug!("indexes are made one by one: {error}");
+        }
+        Ok(self.goes_as_one(at) && carried.unfinished.is_none())
+    }
+
+    fn cargo(&self, at: usize, part: i32) -> Cargo {
+        let unit = &self.load.units[at];
+        let tables: Vec<usize> = self.tables_of(at).collect();
+        let as_one = self.goes_as_one(at);
+        let statements = |table: &usize| {
+            let measured = &self.tables[*table].measured;
+            match &unit.extent {
+                Extent::Tables(_) if as_one => measured.whole(),
+                Extent::Tables(_) => measured.frozen(),
+                Extent::Blocks { parts, .. } => measured.part(part, *parts),
+                Extent::Range(range) => measured.range(range),
+            }
         };
-        lines.target.batch_execute(&format!("begin{empty}")).await.doing(doing)?;
-        let statements: Vec<Statements> = tables
-            .iter()
-            .map(|table| {
-                let measured = &self.tables[*table].measured;
-                match &unit.extent {
-                    Extent::Tables(_) => measured.whole(),
-                    Extent::Blocks { parts, .. } => measured.part(part, *parts),
-                    Extent::Range(range) => measured.range(range),
-                }
-            })
-            .collect();
-        let moved = |bytes: usize| {
-            self.counts.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        let before = match unit.extent {
+            // Rows can be frozen in the transaction that emptied their table: nobody else can see them yet. For small tables it doesn't pay.
+            Extent::Tables(_) if !tables.is_empty() && !as_one => format!("begin; truncate only {}", self.names(&tables).join(", only ")),
+            _ => "begin".to_owned(),
         };
-        let rows = transfer(&lines.source, &lines.target, &statements, &moved).await?;
-        let mark = self.marks.mark(unit, part, self.load.epoch);
-        let (to_source, to_target) = ("commit", format!("{mark}; commit"));
-        tokio::try_join!(lines.source.batch_execute(to_source), lines.target.batch_execute(&to_target)).doing(doing)?;
-        self.counts.rows.fetch_add(rows, Ordering::Relaxed);
-        Ok(())
+        let mut after = format!("{}; commit", self.marks.mark(unit, part, self.load.epoch));
+        if as_one {
+            let indexes = self.missing(tables.iter().flat_map(|table| &self.tables[*table].indexes));
+            after.push_str(&format!("; {}; {}", schema::transaction(self.load.marker_schema, &indexes), self.analysis_of(&tables)));
+        }
+        Cargo { before, tables: tables.iter().map(statements).collect(), after }
     }
 
     /// Whether the copy failed since tables were dropped on the source meanwhile. They are left out from now on.
-    async fn notice_gone(&self, lines: &Lines, unit: &Unit, error: &Error) -> Result<bool> {
+    async fn notice_gone(&self, lines: &mut Lines, unit: usize, error: &Error) -> Result<bool> {
         if error.sqlstate() != Some("42P01") {
             return Ok(false);
         }
-        let names: Vec<&QualifiedName> = unit.tables().iter().collect();
-        let present = storage(&lines.source, &names).await?;
-        let mut gone = self.gone();
-        let before = gone.len();
-        gone.extend(names.into_iter().filter(|name| !present.contains_key(name)).cloned());
-        Ok(gone.len() > before)
+        let mut found = false;
+        for name in self.load.units[unit].tables() {
+            let there = format!("select pg_catalog.to_regclass({})::pg_catalog.oid", literal(&name.to_string()));
+            if lines.source.query_text(&there).await.doing(|| format!("look for {name}"))?.is_none() {
+                found |= self.gone().insert(name.clone());
+            }
+        }
+        Ok(found)
     }
 
-    /// Counts the part down: what is complete can be indexed.
-    fn finish(&self, at: usize) -> Vec<Ranked<Work>> {
-        self.counts.units.fetch_add(1, Ordering::Relaxed);
+    /// Counts the part down: what is complete can be indexed, unless it is.
+    fn finish(&self, unit: usize, indexed: bool) -> Vec<Ranked<Work>> {
+        self.parts_in.fetch_add(1, Ordering::Relaxed);
         let complete: Vec<usize> =
-            self.tables_of(at).filter(|table| self.tables[*table].parts_left.fetch_sub(1, Ordering::AcqRel) == 1).collect();
-        self.counts.tables.fetch_add(complete.len(), Ordering::Relaxed);
-        self.say();
-        let cost: i64 = complete.iter().map(|table| self.tables[*table].measured.data_bytes).sum();
-        if complete.len() > 1 && cost / i64::try_from(complete.len()).unwrap_or(1) < INDEXED_TOGETHER {
+            self.tables_of(unit).filter(|table| self.tables[*table].parts_left.fetch_sub(1, Ordering::AcqRel) == 1).collect();
+        if indexed {
+            complete.iter().for_each(|table| self.tracker.done(*table));
+            return Vec::new();
+        }
+        if self.goes_as_one(unit) {
+            let cost = complete.iter().map(|table| self.tables[*table].measured.data_bytes).sum();
             return vec![Ranked { cost, work: Work::IndexAll { tables: complete } }];
         }
         complete.into_iter().flat_map(|table| self.table_is_in(table)).collect()
     }
 
-    async fn make_indexes(&self, target: &Session, entries: &[&Entry]) -> Result<()> {
-        let missing: Vec<&Entry> = entries.iter().copied().filter(|entry| !self.applied.contains(&entry.id)).collect();
-        // Whoever applies all entries will try these again, and say why they can't be made.
-        for refused in schema::execute(target, self.load.marker_schema, &missing).await? {
-            tracing::debug!("left for later: {} {}: {}", refused.kind, refused.name, refused.message);
+    /// All in one transaction, or if one of them is refused, each in its own. Whoever applies all entries tries a refused one again,
+    /// and says why it can't be made.
+    async fn make_indexes(&self, target: &mut Wire, entries: &[&Entry]) -> Result<()> {
+        let Err(error) = self.make(target, entries).await else { return Ok(()) };
+        if !target.is_usable() {
+            return Err(error);
+        }
+        if let [entry] = entries {
+            tracing::debug!("left for later: {} {}: {error}", entry.kind, entry.name);
+            return Ok(());
+        }
+        for entry in entries {
+            Box::pin(self.make_indexes(target, &[entry])).await?;
         }
         Ok(())
     }
 
-    async fn analyze(&self, target: &Session, tables: &[usize]) -> Result<()> {
-        let names: Vec<String> = tables.iter().map(|table| self.tables[*table].measured.table.name.to_string()).collect();
-        target.batch_execute(&format!("analyze {}", names.join(", "))).await.doing(|| format!("analyze {}", names.join(", ")))
+    /// In one transaction, again if it loses a deadlock.
+    async fn make(&self, target: &mut Wire, entries: &[&Entry]) -> Result<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut tried = 0;
+        loop {
+            let Err(error) = target.execute(&schema::transaction(self.load.marker_schema, entries)).await else { return Ok(()) };
+            if target.is_usable() {
+                target.execute("rollback").await?;
+            }
+            tried += 1;
+            if !error.is_lock_conflict() || tried > TRIES {
+                return Err(error);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn analyze(&self, target: &mut Wire, tables: &[usize]) -> Result<Vec<Ranked<Work>>> {
+        if !tables.is_empty() {
+            target.execute(&self.analysis_of(tables)).await.doing(|| format!("analyze {}", self.names(tables).join(", ")))?;
+        }
+        tables.iter().for_each(|table| self.tracker.done(*table));
+        Ok(Vec::new())
+    }
+
+    fn analysis_of(&self, tables: &[usize]) -> String {
+        format!("analyze {}", self.names(tables).join(", "))
+    }
+
+    fn names(&self, tables: &[usize]) -> Vec<String> {
+        tables.iter().map(|table| self.tables[*table].measured.table.name.to_string()).collect()
     }
 }

@@ -111,6 +111,36 @@ impl Server {
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let server = Self::launch(major, folder).await;
+        server.endpoint("postgres").connect().await.unwrap().batch_execute("create database app").await.unwrap();
+        server
+    }
+
+    /// A physical replica of this one, 15 or newer, which has no slot.
+    pub async fn standby(&self) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let session = self.session().await;
+        session.batch_execute("create role standby login replication password 'standby'").await.unwrap();
+        session.query("select pg_backup_start('standby', true)", &[]).await.unwrap();
+        let copied = Command::new("cp").arg("-a").arg(format!("{}/.", self.folder.path().display())).arg(folder.path()).status().unwrap();
+        assert!(copied.success());
+        let label: String = session.query_one("select labelfile from pg_backup_stop(false)", &[]).await.unwrap().get(0);
+        let data = folder.path().join("data");
+        std::fs::remove_file(data.join("postmaster.pid")).unwrap();
+        let conninfo = format!("host=127.0.0.1 port={} user=standby password=standby", self.port);
+        let mut settings = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.auto.conf")).unwrap();
+        std::io::Write::write_all(&mut settings, format!("primary_conninfo = '{conninfo}'\n").as_bytes()).unwrap();
+        for (name, text) in [("backup_label", label.as_str()), ("standby.signal", "")] {
+            std::fs::write(data.join(name), text).unwrap();
+            give(&data.join(name));
+        }
+        give(folder.path());
+        Self::launch(self.major, folder).await
+    }
+
+    async fn launch(major: u32, folder: tempfile::TempDir) -> Server {
+        let data = folder.path().join("data");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut start = command(major, "postgres");
@@ -136,15 +166,13 @@ impl Server {
         let ca_file = folder.path().join("ca.pem");
         let server = Server { major, port, ca_file, child, folder };
         let began = Instant::now();
-        let admin = loop {
+        loop {
             match server.endpoint("postgres").connect().await {
-                Ok(session) => break session,
+                Ok(_) => return server,
                 Err(error) if began.elapsed() > Duration::from_secs(30) => panic!("{error}\n{}", server.log()),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
-        };
-        admin.batch_execute("create database app").await.unwrap();
-        server
+        }
     }
 
     /// Processor time that the server has used since it was started, in seconds.
