@@ -17,6 +17,7 @@ pub mod replication;
 pub mod roles;
 pub mod schema;
 pub mod sequences;
+pub mod snapshot;
 pub mod statistics;
 pub mod subscription;
 pub mod tls;

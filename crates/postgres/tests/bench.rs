@@ -66,7 +66,15 @@ impl Bench {
         let entries = self.entries().await;
         self.apply(target, &entries, |section| section == Section::PreData).await;
         let slot = create_exported_slot(&source, MARK, Duration::from_secs(60)).await.unwrap();
-        let load = Load { source: &source, target, slot: &slot, marker_schema: MARK, entries: &entries, workers };
+        let load = Load {
+            source: &source,
+            target,
+            snapshot: &slot.snapshot,
+            position: slot.consistent_point,
+            marker_schema: MARK,
+            entries: &entries,
+            workers,
+        };
         load.run(&|_| {}).await.unwrap();
         self.apply(target, &entries, |section| section != Section::PreData).await;
         statistics::gather_missing(&target.connect().await.unwrap()).await.unwrap();

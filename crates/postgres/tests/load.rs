@@ -111,7 +111,17 @@ impl Rig {
 
     async fn load(&self, slot: &ExportedSlot, workers: usize) -> azure2neon_postgres::Result<Loaded> {
         let source = self.old.endpoint("app");
-        Load { source: &source, target: &self.target, slot, marker_schema: MARK, entries: &self.entries, workers }.run(&|_| {}).await
+        Load {
+            source: &source,
+            target: &self.target,
+            snapshot: &slot.snapshot,
+            position: slot.consistent_point,
+            marker_schema: MARK,
+            entries: &self.entries,
+            workers,
+        }
+        .run(&|_| {})
+        .await
     }
 
     /// Names of what is on the target, of these: indexes (valid ones) and statistics.

@@ -59,8 +59,15 @@ impl Operation for StreamData {
         ));
         let entries = import_schema::entries(cx)?;
         let marker_schema = cx.names().mark;
-        let load =
-            Load { source: &source, target: &target, slot: &slot, marker_schema: &marker_schema, entries: &entries, workers: self.workers };
+        let load = Load {
+            source: &source,
+            target: &target,
+            snapshot: &slot.snapshot,
+            position: slot.consistent_point,
+            marker_schema: &marker_schema,
+            entries: &entries,
+            workers: self.workers,
+        };
         let since = clock::stopwatch();
         let loaded = load.run(&|progress| cx.events.say(event(progress))).await?;
         let seconds = since.elapsed().as_secs_f64().max(0.001);

@@ -13,7 +13,6 @@ use crate::error::{Doing, Result};
 use crate::ident::{QualifiedName, literal};
 use crate::lsn::Lsn;
 use crate::schema::{self, Entry};
-use crate::walsender::ExportedSlot;
 
 /// What all workers together may take of the target's memory for index builds, in MiB.
 const MAINTENANCE_MEMORY: usize = 512;
@@ -24,8 +23,10 @@ pub struct Load<'a> {
     pub source: &'a Endpoint,
     /// The target, as the owner of its tables.
     pub target: &'a Endpoint,
-    /// The slot under whose snapshot the tables are read.
-    pub slot: &'a ExportedSlot,
+    /// The name of the snapshot under which the tables are read.
+    pub snapshot: &'a str,
+    /// The position of that snapshot, which the mark of a finished load gets.
+    pub position: Lsn,
     /// The target's schema for marks, of entries as of the load.
     pub marker_schema: &'a str,
     /// The rest of the schema; of it the tables' own indexes and constraints are made as each table is in.
@@ -88,7 +89,7 @@ impl Load<'_> {
     /// # Errors
     /// What either server answered, or a connection that broke.
     pub async fn run(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Loaded> {
-        // Every worker imports the snapshot before any of them reads, so that losing the slot's connection later does no harm.
+        // Every worker imports the snapshot before any of them reads, so that losing the snapshot's connection later does no harm.
         let workers = try_join_all((0..self.workers).map(|_| self.worker())).await?;
         let Some((source, target)) = workers.first() else {
             return Ok(Loaded { tables: 0, rows: 0, bytes: 0 });
@@ -96,7 +97,7 @@ impl Load<'_> {
         forget(target, self.marker_schema).await?;
         let running = self.prepare(source, target, progress).await?;
         try_join_all(workers.iter().map(|(source, target)| running.work(source, target))).await?;
-        remember(target, self.marker_schema, self.slot.consistent_point).await?;
+        remember(target, self.marker_schema, self.position).await?;
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Ok(Loaded { tables: running.tables.len(), rows: count(&running.rows), bytes: count(&running.bytes) })
     }
@@ -104,8 +105,8 @@ impl Load<'_> {
     /// A worker's sessions: the source's under the snapshot, the target's with what index builds may take.
     async fn worker(&self) -> Result<(Session, Session)> {
         let (source, target) = tokio::try_join!(self.source.connect(), self.target.connect())?;
-        let import = format!("begin isolation level repeatable read read only; set transaction snapshot {}", literal(&self.slot.snapshot));
-        source.batch_execute(&import).await.doing(|| "import the slot's snapshot")?;
+        let import = format!("begin isolation level repeatable read read only; set transaction snapshot {}", literal(self.snapshot));
+        source.batch_execute(&import).await.doing(|| "import the snapshot")?;
         // The mark of a finished load is written synchronously, and with it everything before it.
         let settings = format!("set synchronous_commit = off; set maintenance_work_mem = '{}MB'", MAINTENANCE_MEMORY / self.workers.max(1));
         target.batch_execute(&settings).await.doing(|| "prepare a worker's session on the target")?;
