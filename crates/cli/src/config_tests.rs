@@ -16,15 +16,23 @@ fn flags_win_over_the_file_and_paths_are_relative_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut global = global(
         folder.path(),
-        "[source]\nserver = \"a\"\ndatabase = \"Shop\"\n[target]\nregion = \"aws-eu-west-2\"\n[hand_over]\nenv_file = \"app.env\"\n[cut_over]\nmax_pause = \"500ms\"\n[copy]\npath = \"stream\"\n",
+        "[source]\nserver = \"a\"\ndatabase = \"Shop\"\n[target]\nregion = \"aws-eu-west-2\"\n[hand_over]\nenv_file = \"app.env\"\n[cut_over]\nmax_pause = \"500ms\"\n[copy]\npath = \"stream\"\ntables = [\"a.*\"]\nexclude_tables = [\"a.b\"]\n",
     );
-    global.overrides = Overrides { server: Some("b.postgres.database.azure.com".into()), ..Overrides::default() };
+    global.overrides = Overrides {
+        server: Some("b.postgres.database.azure.com".into()),
+        exclude_tables: vec!["a.c".into(), "a.d".into()],
+        ..Overrides::default()
+    };
     let config = Config::load(&global).unwrap();
     assert_eq!(config.server, "b.postgres.database.azure.com");
     assert_eq!(config.settings.home, Home::New("shop".into()));
     assert_eq!(config.settings.region.as_deref(), Some("aws-eu-west-2"));
-    assert_eq!(config.settings.max_pause, Duration::from_millis(500));
+    assert_eq!(config.settings.max_pause, Some(Duration::from_millis(500)));
     assert_eq!(config.settings.copy, Some(CopyPath::Stream));
+    assert_eq!(
+        (&*config.settings.selection.tables, &*config.settings.selection.exclude_tables),
+        (&["a.*".to_owned()][..], &["a.c".to_owned(), "a.d".into()][..])
+    );
     assert_eq!(config.settings.hand_over.env_file, folder.path().join("app.env"));
     assert_eq!(config.run_folder, folder.path().join(".azure2neon/b.Shop"));
 }
@@ -37,6 +45,7 @@ fn mistakes_are_named() {
     assert!(refused("[source]\nserver = \"a\"\n").message().contains("database"));
     let base = "[source]\nserver = \"a\"\ndatabase = \"b\"\n";
     assert!(refused(&format!("{base}[copy]\npath = \"fast\"\n")).message().contains("direct"));
+    assert!(refused(&format!("{base}[copy]\npath = \"direct\"\nmode = \"offline\"\n")).message().contains("through this machine"));
     assert!(refused(&format!("{base}[cut_over]\nmax_pause = \"5\"\n")).message().contains("unit"));
     assert!(refused(&format!("{base}subscription_sslmode = \"prefer\"\n")).message().contains("unencrypted"));
     assert_eq!(

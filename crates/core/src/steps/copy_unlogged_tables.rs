@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use azure2neon_postgres::copy;
-use azure2neon_postgres::inventory::{self, Persistence};
+use azure2neon_postgres::inventory::Persistence;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ impl Operation for CopyUnloggedTables {
         let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
         let mut rows = 0;
         let mut tables = 0;
-        for table in inventory::inventory(&source).await?.tables {
+        for table in cx.source_inventory(&source).await?.tables {
             if table.persistence == Persistence::Unlogged && table.has_storage() {
                 rows += copy::copy_table(&source, &target, &table).await?;
                 tables += 1;
