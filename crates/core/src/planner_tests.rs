@@ -196,7 +196,7 @@ fn what_is_not_selected_is_neither_published_nor_counted() {
     assert_eq!(published(selected(&survey, &["public.r*", "public.kept"], &[]).unwrap()), (vec!["root".to_owned(), "kept".into()], 2));
     let plan = selected(&survey, &[], &["public.root", "*.bare"]).unwrap();
     assert!(identities(&plan).is_empty());
-    assert_eq!(plan.findings[0].what, "3 tables left out: public.root, public.leaf, public.bare");
+    assert_eq!(plan.findings[0].what, "3 tables left out: public.bare, public.leaf, public.root");
     assert_eq!(published(plan), (vec!["kept".to_owned()], 1));
     let refused = |tables: &[&str], exclude: &[&str]| {
         let error = selected(&survey, tables, exclude).unwrap_err();

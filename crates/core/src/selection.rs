@@ -19,7 +19,7 @@ pub struct Selection {
 }
 
 /// What to do about a selection that can't be.
-pub(crate) const HINT: &str = "change `tables` or `exclude_tables` under [copy] (--table, --exclude-table); nothing was changed";
+pub(crate) const HINT: &str = "change `tables` or `exclude_tables` under [copy] (--table, --exclude-table)";
 
 impl Selection {
     /// Whether every table is moved.
@@ -43,9 +43,9 @@ impl Selection {
     }
 
     /// The tables that are not moved, foreign ones too.
-    pub fn left_out(&self, inventory: &Inventory) -> Vec<QualifiedName> {
+    pub fn left_out(&self, inventory: &Inventory) -> BTreeSet<QualifiedName> {
         if self.is_everything() {
-            return Vec::new();
+            return BTreeSet::new();
         }
         let roots = roots(inventory);
         let tables = inventory.tables.iter().map(|table| &table.name).chain(&inventory.foreign_tables);
@@ -72,7 +72,7 @@ pub(crate) fn roots(inventory: &Inventory) -> HashMap<&QualifiedName, &Qualified
 }
 
 /// The inventory without these tables and what of it can't be without them.
-pub fn narrow(mut inventory: Inventory, left_out: &[QualifiedName], dependents: &[Dependent]) -> Inventory {
+pub fn narrow(mut inventory: Inventory, left_out: &BTreeSet<QualifiedName>, dependents: &[Dependent]) -> Inventory {
     let gone: BTreeSet<&QualifiedName> = left_out.iter().chain(dependents.iter().filter_map(gone_with_them)).collect();
     inventory.tables.retain(|table| !gone.contains(&table.name));
     inventory.foreign_tables.retain(|table| !gone.contains(table));
@@ -102,7 +102,9 @@ pub(crate) async fn catalog_ids(source: &Session, selection: &Selection) -> Resu
     }
     let left_out = selection.left_out(&inventory::inventory(source).await?);
     let dependents = dependents::dependents(source, &left_out).await?;
-    refuse_torn(&dependents)?;
+    refuse_torn(&dependents).map_err(|error| {
+        error.hint("the source's schema has changed since the plan: `azure2neon abort`, then begin again with another selection")
+    })?;
     Ok(dependents.iter().map(|dependent| dependent.catalog_id).collect())
 }
 

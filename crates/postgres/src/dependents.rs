@@ -1,5 +1,7 @@
 //! What can't be without some of a database's tables.
 
+use std::collections::BTreeSet;
+
 use crate::connect::Session;
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::ident::QualifiedName;
@@ -44,7 +46,7 @@ pub struct Dependent {
 ///
 /// # Errors
 /// What the server answered.
-pub async fn dependents(session: &Session, tables: &[QualifiedName]) -> Result<Vec<Dependent>> {
+pub async fn dependents(session: &Session, tables: &BTreeSet<QualifiedName>) -> Result<Vec<Dependent>> {
     if tables.is_empty() {
         return Ok(Vec::new());
     }

@@ -49,14 +49,14 @@ async fn story(from: u32, to: u32) {
     let (old, new) = (Server::start(from).await, Server::start(to).await);
     let source = old.session().await;
     source.batch_execute(SCHEMA).await.unwrap_or_else(|error| panic!("{:?}", error.as_db_error()));
-    let found = dependents(&source, &[log()]).await.unwrap();
+    let found = dependents(&source, &[log()].into()).await.unwrap();
     assert_eq!(told(&found, DependentKind::ForeignKey), ["table constraint part_first_fkey on public.part"]);
     assert_eq!(told(&found, DependentKind::View), ["materialized view public.counted", "view public.recent"]);
     assert_eq!(told(&found, DependentKind::Object), ["function public.logged()"]);
     assert_eq!(told(&found, DependentKind::Sequence), ["sequence audit.\"the log_id_seq\""]);
     assert_eq!(told(&found, DependentKind::OfOtherTable), [""; 0]);
     assert!(found.iter().all(|one| one.needs == "audit.\"the log\""));
-    assert!(dependents(&source, &[]).await.unwrap().is_empty());
+    assert!(dependents(&source, &BTreeSet::new()).await.unwrap().is_empty());
 
     let tools = Tools::find(Some(&client_bin()), to).await.unwrap();
     let scratch = tempfile::tempdir().unwrap();
@@ -106,7 +106,7 @@ async fn tables_that_are_not_the_same_without_another() {
         create rule r as on insert to ruled do also insert into base (owner) values ('x');
         create table apart (id int)";
     session.batch_execute(&format!("set search_path = public; {schema}; reset search_path")).await.unwrap();
-    let found = dependents(&session, &[QualifiedName::new("public", "base")]).await.unwrap();
+    let found = dependents(&session, &[QualifiedName::new("public", "base")].into()).await.unwrap();
     let told = told(&found, DependentKind::OfOtherTable);
     for part in ["table public.child", "default value for public.numbered.id", "policy p on public.guarded", "rule r on public.ruled"] {
         assert!(told.iter().any(|one| one.contains(part)), "{part}: {told:?}");
