@@ -74,9 +74,14 @@ impl Rig {
 
     /// Lets the rows go through this machine.
     pub fn stream(&self) {
+        self.copy("path = \"stream\"");
+    }
+
+    /// Adds `[copy]` with this line to the configuration file.
+    pub fn copy(&self, line: &str) {
         let file = self.settings().join("azure2neon.toml");
         let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(file, format!("{text}\n[copy]\npath = \"stream\"\n")).unwrap();
+        std::fs::write(file, format!("{text}\n[copy]\n{line}\n")).unwrap();
     }
 
     /// The env file that the hand-over writes.

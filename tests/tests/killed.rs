@@ -67,17 +67,25 @@ async fn under_load(rig: Rig, copy: &'static str) {
 /// The first time that the journal says anything new of a step, one after another, in one migration.
 #[tokio::test(flavor = "multi_thread")]
 async fn at_every_edge_of_every_step() {
-    every_edge(shut().await).await;
+    every_edge(shut().await, 40).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_every_edge_of_every_step_streaming() {
     let rig = shut().await;
     rig.stream();
-    every_edge(rig).await;
+    every_edge(rig, 40).await;
 }
 
-async fn every_edge(rig: Rig) {
+/// Each edge inside the pause makes the next attempt copy everything again.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_every_edge_of_every_step_offline() {
+    let rig = shut().await;
+    rig.copy("mode = \"offline\"");
+    every_edge(rig, 26).await;
+}
+
+async fn every_edge(rig: Rig, at_least: usize) {
     let mut seen = BTreeSet::new();
     loop {
         let known = seen.clone();
@@ -89,7 +97,7 @@ async fn every_edge(rig: Rig) {
         assert!(!now.is_subset(&seen), "killed without anything new:\n{journal}");
         seen.extend(now);
     }
-    assert!(seen.len() > 40, "only {} edges: {seen:?}", seen.len());
+    assert!(seen.len() > at_least, "only {} edges: {seen:?}", seen.len());
     let outcome = rig.run(&MIGRATE).await.expect_success();
     let summary = outcome.event("summary");
     let tables = summary["summary"]["comparison"]["tables"].as_array().unwrap();
@@ -119,6 +127,13 @@ async fn and_aborted_streaming() {
     let rig = shut().await;
     rig.stream();
     aborted(rig, &["create-slot", "stream-data", "subscribe"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_aborted_offline() {
+    let rig = shut().await;
+    rig.copy("mode = \"offline\"");
+    aborted(rig, &["import-schema", "fence-writes", "copy-offline", "build-indexes", "final-compare"]).await;
 }
 
 async fn aborted(rig: Rig, steps: &[&'static str]) {

@@ -82,7 +82,7 @@ async fn ten_breaks(source: u32, target: u32) {
                 true
             }
             2 => terminate(&rig, true, "query ilike 'select pg_catalog.pg_export_snapshot%'").await,
-            _ => terminate(&rig, false, "query ilike 'copy %' and state = 'active'").await,
+            _ => terminate(&rig, false, "query ilike '%from stdin%' and state = 'active'").await,
         };
         breaks[way] += i32::from(broken);
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use azure2neon_azure::CredentialKind;
-use azure2neon_core::plan::CopyPath;
+use azure2neon_core::plan::{CopyPath, Mode};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
@@ -95,6 +95,15 @@ pub struct Overrides {
     /// PostgreSQL major version of the target (16, 17 or 18)
     #[arg(long, global = true, env = "AZURE2NEON_PG_VERSION", value_name = "N")]
     pub pg_version: Option<u32>,
+    /// Whether the source takes writes while it is copied
+    #[arg(long, global = true, env = "AZURE2NEON_MODE", value_name = "MODE", value_enum)]
+    pub mode: Option<ModeChoice>,
+    /// Tables to move, as schema.name with * for any run of characters; may be repeated. All, if not given
+    #[arg(long = "table", global = true, value_name = "PATTERN")]
+    pub tables: Vec<String>,
+    /// Tables to leave out, in the same form; may be repeated
+    #[arg(long = "exclude-table", global = true, value_name = "PATTERN")]
+    pub exclude_tables: Vec<String>,
     /// How the rows get to Neon
     #[arg(long, global = true, env = "AZURE2NEON_COPY", value_name = "PATH", value_enum)]
     pub copy: Option<CopyChoice>,
@@ -107,7 +116,7 @@ pub struct Overrides {
     /// File that gets the new connection string
     #[arg(long, global = true, env = "AZURE2NEON_ENV_FILE", value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// How long the source may refuse writes before it is reopened, such as 30s or 500ms
+    /// How long the source may refuse writes before it is reopened, such as 30s or 500ms; 30s, or 1h in offline mode
     #[arg(long, global = true, env = "AZURE2NEON_MAX_PAUSE", value_name = "TIME", value_parser = duration)]
     pub max_pause: Option<Duration>,
     /// Folder of the run's plan and journal
@@ -135,6 +144,26 @@ impl CopyChoice {
             Self::Auto => None,
             Self::Stream => Some(CopyPath::Stream),
             Self::Direct => Some(CopyPath::Direct),
+        }
+    }
+}
+
+/// Whether the source takes writes meanwhile, as the operator says it; also in the configuration file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModeChoice {
+    /// It does, up to a short pause: logical replication carries the changes
+    #[default]
+    Online,
+    /// It does not, from the beginning of the copy to the hand-over; no replication is needed
+    Offline,
+}
+
+impl From<ModeChoice> for Mode {
+    fn from(choice: ModeChoice) -> Self {
+        match choice {
+            ModeChoice::Online => Self::Online,
+            ModeChoice::Offline => Self::Offline,
         }
     }
 }

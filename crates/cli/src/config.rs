@@ -14,6 +14,8 @@ use azure2neon_core::cloud::EgressAddresses;
 use azure2neon_core::context::Clouds;
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::patience::Waits;
+use azure2neon_core::plan::{CopyPath, Mode};
+use azure2neon_core::selection::Selection;
 use azure2neon_core::settings::{CopyManners, HandOver, Network, Settings};
 use azure2neon_core::{Error, ErrorKind, Result};
 use azure2neon_exchange::{self as exchange, Recording};
@@ -21,12 +23,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use crate::args::{self, CopyChoice, Global, Overrides};
+use crate::args::{self, CopyChoice, Global, ModeChoice, Overrides};
 use crate::secrets::{Environment, Secret};
 use target::{Sizes, Target};
-
-/// The longest that writes are refused before the source is reopened, unless configured.
-const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long an answer of a cloud's API may take before it counts as lost, unless configured.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -77,6 +76,9 @@ enum LoginKind {
 #[serde(default, deny_unknown_fields)]
 struct CopyTable {
     path: CopyChoice,
+    mode: ModeChoice,
+    tables: Vec<String>,
+    exclude_tables: Vec<String>,
     part_size: Option<String>,
     snapshot_age: Option<String>,
     workers: Option<usize>,
@@ -86,6 +88,12 @@ struct CopyTable {
 }
 
 impl CopyTable {
+    /// Which tables are moved; each kind of flag stands in for the file's list of its kind.
+    fn selection(&self, over: &Overrides) -> Selection {
+        let either = |flags: &[String], file: &[String]| if flags.is_empty() { file.to_vec() } else { flags.to_vec() };
+        Selection { tables: either(&over.tables, &self.tables), exclude_tables: either(&over.exclude_tables, &self.exclude_tables) }
+    }
+
     fn part_bytes(&self) -> Result<Option<i64>> {
         let wrong = |why| Error::new(ErrorKind::Configuration, format!("part_size under [copy]: {why}"));
         self.part_size.as_deref().map(args::size).transpose().map_err(wrong)
@@ -205,9 +213,9 @@ impl Config {
         let home = file.target.home(over, &database)?;
         let Sizes { compute, migration_compute, history_seconds } = file.target.sizes(&home)?;
         let max_pause = match (over.max_pause, &file.cut_over.max_pause) {
-            (Some(limit), _) => limit,
-            (None, Some(text)) => duration(text, "max_pause under [cut_over]")?,
-            (None, None) => MAX_PAUSE,
+            (Some(limit), _) => Some(limit),
+            (None, Some(text)) => Some(duration(text, "max_pause under [cut_over]")?),
+            (None, None) => None,
         };
         let label = server.split('.').next().unwrap_or(&server).to_owned();
         let run_folder = over
@@ -229,6 +237,8 @@ impl Config {
             subscription_sslmode: file.source.subscription_sslmode.clone().unwrap_or_else(|| "require".into()),
             expected_failures: file.schema.expected_failures.clone(),
             max_pause,
+            mode: over.mode.unwrap_or(file.copy.mode).into(),
+            selection: file.copy.selection(over),
             copy: over.copy.unwrap_or(file.copy.path).path(),
             part_bytes: file.copy.part_bytes()?,
             snapshot_age: file.copy.snapshot_age()?,
@@ -251,6 +261,10 @@ impl Config {
             reopen_source: false,
         };
         check_sslmode(&settings.subscription_sslmode)?;
+        if settings.mode == Mode::Offline && settings.copy == Some(CopyPath::Direct) {
+            return Err(Error::new(ErrorKind::Configuration, "offline mode copies through this machine, not by Neon's subscription")
+                .hint("leave `path` under [copy] (--copy) out, or `mode` (--mode)"));
+        }
         if file.source.login == LoginKind::Entra {
             required(file.source.user.clone(), "the login that the access token stands for", None, "user", "[source]")?;
         }

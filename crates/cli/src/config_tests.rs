@@ -16,19 +16,28 @@ fn flags_win_over_the_file_and_paths_are_relative_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut global = global(
         folder.path(),
-        "[source]\nserver = \"a\"\ndatabase = \"Shop\"\n[target]\nregion = \"aws-eu-west-2\"\n[hand_over]\nenv_file = \"app.env\"\n[cut_over]\nmax_pause = \"500ms\"\n[copy]\npath = \"stream\"\nworkers = 6\nrate_limit = \"50MB/s\"\nbusy_sessions = 20\n",
+        "[source]\nserver = \"a\"\ndatabase = \"Shop\"\n[target]\nregion = \"aws-eu-west-2\"\n[hand_over]\nenv_file = \"app.env\"\n[cut_over]\nmax_pause = \"500ms\"\n[copy]\npath = \"stream\"\nworkers = 6\nrate_limit = \"50MB/s\"\nbusy_sessions = 20\ntables = [\"a.*\"]\nexclude_tables = [\"a.b\"]\npart_size = \"512MB\"\nsnapshot_age = \"30m\"\n",
     );
-    global.overrides =
-        Overrides { server: Some("b.postgres.database.azure.com".into()), rate_limit: Some(1_000_000), ..Overrides::default() };
+    global.overrides = Overrides {
+        server: Some("b.postgres.database.azure.com".into()),
+        rate_limit: Some(1_000_000),
+        exclude_tables: vec!["a.c".into(), "a.d".into()],
+        ..Overrides::default()
+    };
     let config = Config::load(&global).unwrap();
     assert_eq!(config.server, "b.postgres.database.azure.com");
     assert_eq!(config.settings.home, Home::New("shop".into()));
     assert_eq!(config.settings.region.as_deref(), Some("aws-eu-west-2"));
-    assert_eq!(config.settings.max_pause, Duration::from_millis(500));
+    assert_eq!(config.settings.max_pause, Some(Duration::from_millis(500)));
     assert_eq!(config.settings.copy, Some(CopyPath::Stream));
     let manners =
         CopyManners { workers: Some(6), rate_limit: Some(1_000_000), busy_sessions: Some(20), replica_lag: Duration::from_secs(10) };
     assert_eq!(config.settings.manners, manners);
+    assert_eq!((config.settings.part_bytes, config.settings.snapshot_age), (Some(512_000_000), Some(Duration::from_secs(1800))));
+    assert_eq!(
+        (&*config.settings.selection.tables, &*config.settings.selection.exclude_tables),
+        (&["a.*".to_owned()][..], &["a.c".to_owned(), "a.d".into()][..])
+    );
     assert_eq!(config.settings.hand_over.env_file, folder.path().join("app.env"));
     assert_eq!(config.run_folder, folder.path().join(".azure2neon/b.Shop"));
 }
@@ -43,6 +52,7 @@ fn mistakes_are_named() {
     assert!(refused(&format!("{base}[copy]\npath = \"fast\"\n")).message().contains("direct"));
     assert!(refused(&format!("{base}[copy]\nrate_limit = \"50\"\n")).message().contains("rate_limit under [copy]"));
     assert!(refused(&format!("{base}[copy]\nworkers = 0\n")).message().contains("from 1 to 64"));
+    assert!(refused(&format!("{base}[copy]\npath = \"direct\"\nmode = \"offline\"\n")).message().contains("through this machine"));
     assert!(refused(&format!("{base}[cut_over]\nmax_pause = \"5\"\n")).message().contains("unit"));
     assert!(refused(&format!("{base}subscription_sslmode = \"prefer\"\n")).message().contains("unencrypted"));
     assert_eq!(

@@ -8,7 +8,7 @@ use azure2neon_core::door::{self, Door};
 use azure2neon_core::engine::{Engine, unless_stopped};
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::journal::{RunFolder, read_plan};
-use azure2neon_core::plan::{PLAN_VERSION, Plan};
+use azure2neon_core::plan::{Mode, PLAN_VERSION, Plan};
 use azure2neon_core::settings::Home;
 use azure2neon_core::{Error, ErrorKind, Result, planner, survey};
 use serde::{Deserialize, Serialize};
@@ -131,6 +131,13 @@ impl Opening<'_> {
         let folder = RunFolder::open(&self.config.run_folder)?;
         let (clouds, access) = self.config.connect(self.environment, &self.events)?;
         let (stop, may_enter) = (self.stop.clone(), self.config.open_firewall);
+        let settings = &self.config.settings;
+        let others = (settings.mode != plan.mode && settings.mode != Mode::default())
+            || (settings.selection != plan.selection && !settings.selection.is_everything());
+        if others {
+            self.events
+                .notice("The run goes on with the mode and the tables of its plan, not with those that are set now: `azure2neon plan`.");
+        }
         let engine = self.engine(plan, clouds, access, folder, true);
         if may_enter {
             let cx = engine.context();

@@ -104,9 +104,10 @@ pub struct Pairing {
     pub missing: Vec<TableVerdict>,
 }
 
-/// Reads both catalogs and pairs the tables by name.
-pub async fn pair_tables(source: &Session, target: &Session) -> Result<Pairing> {
-    let (left, right) = tokio::try_join!(inventory::inventory(source), inventory::inventory(target))?;
+/// Reads both catalogs and pairs the tables that are moved by name.
+async fn pair_tables(cx: &Context, source: &Session, target: &Session) -> Result<Pairing> {
+    let right = async { Ok(inventory::inventory(target).await?) };
+    let (left, right) = tokio::try_join!(cx.source_inventory(source), right)?;
     Ok(pair(left, right))
 }
 
@@ -132,7 +133,7 @@ fn pair(source: Inventory, target: Inventory) -> Pairing {
 /// Digests every pair on both servers, both at rest.
 pub async fn compare_at_rest(cx: &Context, step: &'static str) -> Result<Comparison> {
     let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
-    let pairing = pair_tables(&source, &target).await?;
+    let pairing = pair_tables(cx, &source, &target).await?;
     drop((source, target));
     let digests = digest_pairs(cx, step, &pairing.pairs).await?;
     let mut tables = pairing.missing;
@@ -146,7 +147,7 @@ pub async fn compare_at_rest(cx: &Context, step: &'static str) -> Result<Compari
 /// when the source stood still meanwhile and they don't agree. `catch_up` is how long the target may take to apply.
 pub async fn compare_live(cx: &Context, step: &'static str, rounds: usize, catch_up: Duration) -> Result<Comparison> {
     let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
-    let pairing = pair_tables(&source, &target).await?;
+    let pairing = pair_tables(cx, &source, &target).await?;
     let mut open: Vec<Table> = pairing.pairs.into_iter().filter(|table| table.persistence == Persistence::Permanent).collect();
     let mut tables = pairing.missing;
     for round in 1..=rounds {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use azure2neon_postgres::walsender::ExportedSlot;
-use azure2neon_postgres::{Endpoint, Session};
+use azure2neon_postgres::{Endpoint, Inventory, Session};
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
 use crate::journal::{RunFolder, State};
 use crate::plan::{Names, Plan};
+use crate::selection;
 use crate::settings::Settings;
 
 /// Both clouds.
@@ -73,6 +74,16 @@ impl Context {
     /// A session in the source's database.
     pub async fn source(&self) -> Result<Session> {
         self.access.connect(&self.plan.source.server, &self.source_endpoint().await?).await
+    }
+
+    /// What the source holds of what is moved.
+    pub async fn source_inventory(&self, source: &Session) -> Result<Inventory> {
+        selection::read(source, &self.plan.selection).await
+    }
+
+    /// How long the source may refuse writes.
+    pub fn max_pause(&self) -> Duration {
+        self.settings.max_pause_in(self.plan.mode)
     }
 
     /// The operator's own way through the source's firewall.

@@ -11,7 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::journal::{State, What};
 use crate::operation::Observed;
-use crate::plan::{Stage, Step};
+use crate::plan::{Mode, Stage, Step};
+use crate::units;
 
 /// The journal's key for the run as a whole.
 const RUN: &str = "";
@@ -42,7 +43,7 @@ impl Engine {
         self.cx
     }
 
-    /// Everything up to "in step and equal, ready to cut over".
+    /// Everything up to "in step and equal, ready to cut over", or in offline mode all that is done without stopping writes.
     pub async fn prepare(&self) -> Result<()> {
         self.refuse_if_aborting()?;
         for stage in [Stage::PrepareTarget, Stage::PrepareSource, Stage::BringOver, Stage::KeepInStep] {
@@ -136,12 +137,18 @@ impl Engine {
         Ok(())
     }
 
-    /// In step and equal again, shortly before the fence: an old proof says little.
+    /// What must be so shortly before the fence: in step and equal again, since an old proof says little; or an empty target.
     async fn warm_up(&self) -> Result<()> {
-        let steps: Vec<&Step> = self.cx.plan.steps.iter().filter(|step| step.stage == Stage::KeepInStep).collect();
+        let last = if self.cx.plan.mode == Mode::Offline { Stage::PrepareTarget } else { Stage::KeepInStep };
+        let steps: Vec<&Step> = self.cx.plan.steps.iter().filter(|step| step.stage == last).collect();
         if let Some(step) = steps.iter().find(|step| !self.is_done(step.id())) {
             return Err(Error::new(ErrorKind::Configuration, format!("not ready to cut over: {} is not done", step.id()))
                 .hint("`azure2neon migrate` goes on until it is"));
+        }
+        if self.cx.plan.mode == Mode::Offline {
+            let import = self.step("import-schema")?;
+            self.cx.folder.record(import.id(), What::Reset)?;
+            return self.run_step(import).await;
         }
         let catch_up = self.step("catch-up")?;
         self.cx.folder.record(catch_up.id(), What::Reset)?;
@@ -156,7 +163,7 @@ impl Engine {
 
     /// From the fence to the proof. On any failure, at `--max-pause`, or when asked to stop, the source is reopened.
     async fn fence_and_prove(&self) -> Result<()> {
-        let limit = self.cx.settings.max_pause;
+        let limit = self.cx.max_pause();
         let since = clock::stopwatch();
         let mut current = FENCE;
         let proven = async {
@@ -274,7 +281,7 @@ fn describe(observed: &Observed) -> String {
 fn pause_exceeded(limit: Duration, during: &str) -> Error {
     Error::new(
         ErrorKind::PauseExceeded,
-        format!("the cut-over was not proven within --max-pause {} ms ({during} took too long); the source takes writes again and nothing was handed over", limit.as_millis()),
+        format!("the cut-over was not proven within --max-pause {} ({during} took too long); the source takes writes again and nothing was handed over", units::milliseconds(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))),
     )
     .hint("try again at a quieter hour with `azure2neon cut-over`, or allow a longer --max-pause")
 }

@@ -22,6 +22,7 @@ pub mod patience;
 pub mod plan;
 pub mod planner;
 pub mod residue;
+pub mod selection;
 mod server_checks;
 pub mod settings;
 pub mod steps;

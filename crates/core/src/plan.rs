@@ -1,8 +1,11 @@
 //! What will be done, in order. A plan is data: it can be printed, kept, compared; it holds no secret and does nothing.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{LostPassword, SourceServer, TargetDatabase};
+use crate::selection::Selection;
 use crate::settings::Home;
 use crate::steps::Action;
 
@@ -20,6 +23,12 @@ pub struct Plan {
     pub source: PlannedSource,
     /// Where to.
     pub target: PlannedTarget,
+    /// Whether the source serves meanwhile.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Which tables.
+    #[serde(default)]
+    pub selection: Selection,
     /// How the rows get there.
     pub copy: PlannedCopy,
     /// What the operator should know.
@@ -68,6 +77,27 @@ pub struct PlannedTarget {
     pub database: String,
     /// Its owner.
     pub role: String,
+}
+
+/// Whether the source takes writes while its rows are copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It does: logical replication carries them, and the cut-over waits for the last ones only.
+    #[default]
+    Online,
+    /// It doesn't: the cut-over lasts as long as the copy, and nothing has to be replicated.
+    Offline,
+}
+
+impl Mode {
+    /// How long the source may refuse writes, if nobody says otherwise.
+    pub fn usual_pause(self) -> Duration {
+        match self {
+            Self::Online => Duration::from_secs(30),
+            Self::Offline => Duration::from_secs(3600),
+        }
+    }
 }
 
 /// How the rows get to the target.

@@ -1,5 +1,7 @@
 //! Decides what to do. A pure function from what was observed and configured to a plan.
 
+mod offline;
+mod selection;
 mod target;
 
 use std::time::Duration;
@@ -10,7 +12,9 @@ use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 
 use crate::cloud::InboundRule;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{CopyPath, Finding, MARK_PREFIX, PLAN_VERSION, Plan, PlannedCopy, PlannedSource, RULE_PREFIX, Severity, Stage, Step};
+use crate::plan::{
+    CopyPath, Finding, MARK_PREFIX, Mode, PLAN_VERSION, Plan, PlannedCopy, PlannedSource, PlannedTarget, RULE_PREFIX, Severity, Stage, Step,
+};
 use crate::server_checks;
 use crate::settings::Settings;
 use crate::steps::{self, Action, IdentityChange, ParameterChange, Reverse};
@@ -31,64 +35,25 @@ const SLOTS_NEEDED: i64 = 4;
 
 /// Plans the migration, or says why there can be none.
 pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
-    refuse_impossible(survey)?;
+    refuse_impossible(survey, settings)?;
+    let whole = survey;
+    let survey = &selection::narrowed(whole, &settings.selection)?;
     let target = target::planned(survey, settings)?;
     let copy = copy_path(survey, settings);
-    let mark = format!("{MARK_PREFIX}{run}");
-    let identities = replica_identities(&survey.inventory);
+    let steps = match settings.mode {
+        Mode::Online => online(survey, settings, &target, copy.path, run),
+        Mode::Offline => offline::steps(survey, settings, &target, run),
+    };
+    let identities = if settings.mode == Mode::Online { replica_identities(&survey.inventory) } else { Vec::new() };
     let stored: Vec<&Table> = survey.inventory.tables.iter().filter(|table| table.has_storage()).collect();
-    let unlogged = stored.iter().filter(|table| table.persistence == Persistence::Unlogged).count();
-    let rules: Vec<InboundRule> = survey
-        .egress
-        .addresses
-        .iter()
-        .enumerate()
-        .map(|(n, address)| InboundRule { name: format!("{RULE_PREFIX}{run}-{}", n + 1), start: address.clone(), end: address.clone() })
-        .collect();
-    let owners = survey.inventory.owners.clone();
-
-    let mut steps = Vec::new();
-    let mut add = |stage, actions: Vec<Action>| steps.extend(actions.into_iter().map(|action| Step { stage, action }));
-    add(Stage::PrepareTarget, target::prepare(survey, settings, &target, copy.path));
-    add(
-        Stage::PrepareSource,
-        vec![
-            Action::EnableLogicalReplication(steps::EnableLogicalReplication { changes: parameter_changes(survey) }),
-            Action::CreateReplicationRole(steps::CreateReplicationRole { role: mark.clone(), owners }),
-            Action::GrantReplicationRole(steps::GrantReplicationRole { role: mark.clone() }),
-            Action::SetReplicaIdentity(steps::SetReplicaIdentity { changes: identities.clone() }),
-            Action::CreatePublication(publication(survey, settings, copy.path, &mark)),
-        ],
-    );
-    add(
-        Stage::BringOver,
-        vec![
-            Action::AllowTargetInbound(steps::AllowTargetInbound { rules, provenance: survey.egress.provenance.clone() }),
-            Action::ProveReachability(steps::ProveReachability {}),
-        ],
-    );
-    add(Stage::BringOver, bring_over(copy.path, settings, &mark));
-    add(Stage::BringOver, target::keep_history(survey, settings).into_iter().collect());
-    add(Stage::KeepInStep, vec![Action::CatchUp(steps::CatchUp {}), Action::Compare(steps::Compare {})]);
-    add(
-        Stage::CutOver,
-        vec![
-            Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }),
-            Action::Drain(steps::Drain {}),
-            Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned: unlogged }),
-            Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len() }),
-            Action::RefreshViews(steps::RefreshViews {
-                planned: survey.inventory.materialized_views.iter().filter(|view| view.populated).count(),
-            }),
-            Action::FinalCompare(steps::FinalCompare {}),
-            Action::HandOver(steps::HandOver {}),
-        ],
-    );
-    let mut finish = finish(&steps);
-    finish.push(target::restore(survey, settings));
-    steps.extend(finish.into_iter().map(|action| Step { stage: Stage::Finish, action }));
-
     let bytes = stored.iter().map(|table| table.bytes).sum();
+    let found = [
+        server_checks::findings(&survey.server, bytes),
+        selection::findings(whole, &settings.selection),
+        target::findings(survey, settings),
+        findings(&survey.inventory, &identities),
+    ]
+    .concat();
     Ok(Plan {
         version: PLAN_VERSION,
         run: run.to_owned(),
@@ -102,21 +67,89 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
             sequences: survey.inventory.sequences.len(),
         },
         target,
+        mode: settings.mode,
+        selection: settings.selection.clone(),
         copy,
-        findings: [
-            server_checks::findings(&survey.server, bytes),
-            target::findings(survey, settings),
-            findings(&survey.inventory, &identities),
-        ]
-        .concat(),
+        findings: match settings.mode {
+            Mode::Online => found,
+            Mode::Offline => offline::findings(survey, settings, found),
+        },
         steps,
     })
+}
+
+/// The steps with logical replication.
+fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: CopyPath, run: &str) -> Vec<Step> {
+    let mark = format!("{MARK_PREFIX}{run}");
+    let rules: Vec<InboundRule> = survey
+        .egress
+        .addresses
+        .iter()
+        .enumerate()
+        .map(|(n, address)| InboundRule { name: format!("{RULE_PREFIX}{run}-{}", n + 1), start: address.clone(), end: address.clone() })
+        .collect();
+    let owners = survey.inventory.owners.clone();
+
+    let mut steps = Vec::new();
+    let mut add = |stage, actions: Vec<Action>| steps.extend(actions.into_iter().map(|action| Step { stage, action }));
+    add(Stage::PrepareTarget, target::prepare(survey, settings, target, copy));
+    add(
+        Stage::PrepareSource,
+        vec![
+            Action::EnableLogicalReplication(steps::EnableLogicalReplication { changes: parameter_changes(survey) }),
+            Action::CreateReplicationRole(steps::CreateReplicationRole { role: mark.clone(), owners }),
+            Action::GrantReplicationRole(steps::GrantReplicationRole { role: mark.clone() }),
+            Action::SetReplicaIdentity(steps::SetReplicaIdentity { changes: replica_identities(&survey.inventory) }),
+            Action::CreatePublication(publication(survey, settings, copy, &mark)),
+        ],
+    );
+    add(
+        Stage::BringOver,
+        vec![
+            Action::AllowTargetInbound(steps::AllowTargetInbound { rules, provenance: survey.egress.provenance.clone() }),
+            Action::ProveReachability(steps::ProveReachability {}),
+        ],
+    );
+    add(Stage::BringOver, bring_over(copy, settings, &mark));
+    add(Stage::BringOver, target::keep_history(survey, settings).into_iter().collect());
+    add(Stage::KeepInStep, vec![Action::CatchUp(steps::CatchUp {}), Action::Compare(steps::Compare {})]);
+    add(
+        Stage::CutOver,
+        vec![
+            Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }),
+            Action::Drain(steps::Drain {}),
+            Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned: unlogged(&survey.inventory) }),
+        ],
+    );
+    add(Stage::CutOver, closing(&survey.inventory));
+    let mut finish = finish(&steps);
+    finish.push(target::restore(survey, settings));
+    steps.extend(finish.into_iter().map(|action| Step { stage: Stage::Finish, action }));
+    steps
+}
+
+/// The end of every cut-over, from what rows don't carry to the hand-over.
+fn closing(inventory: &Inventory) -> Vec<Action> {
+    let populated = inventory.materialized_views.iter().filter(|view| view.populated).count();
+    vec![
+        Action::SetSequences(steps::SetSequences { planned: inventory.sequences.len() }),
+        Action::RefreshViews(steps::RefreshViews { planned: populated }),
+        Action::FinalCompare(steps::FinalCompare {}),
+        Action::HandOver(steps::HandOver {}),
+    ]
+}
+
+fn unlogged(inventory: &Inventory) -> usize {
+    inventory.tables.iter().filter(|table| table.has_storage() && table.persistence == Persistence::Unlogged).count()
 }
 
 /// How the rows get to the target, and why that way.
 fn copy_path(survey: &Survey, settings: &Settings) -> PlannedCopy {
     let far = units::round_trip(survey.round_trip);
     match settings.copy {
+        _ if settings.mode == Mode::Offline => {
+            PlannedCopy { path: CopyPath::Stream, reason: format!("while the source refuses writes; it is {far} away from this machine") }
+        }
         Some(path) => PlannedCopy { path, reason: format!("as configured; the source is {far} away from this machine") },
         None => PlannedCopy {
             path: CopyPath::Direct,
@@ -125,8 +158,9 @@ fn copy_path(survey: &Survey, settings: &Settings) -> PlannedCopy {
     }
 }
 
-fn workers(settings: &Settings) -> usize {
-    settings.manners.workers.unwrap_or(WORKERS)
+/// How the tables are cut for a copy through this machine.
+fn division(settings: &Settings) -> Division {
+    Division { workers: settings.manners.workers.unwrap_or(WORKERS), part_bytes: settings.part_bytes.unwrap_or(PART_BYTES) }
 }
 
 /// What is published: a copy through this machine can be resumed unit by unit.
@@ -134,11 +168,7 @@ fn publication(survey: &Survey, settings: &Settings, path: CopyPath, mark: &str)
     let name = mark.to_owned();
     match path {
         CopyPath::Direct => steps::CreatePublication { name, tables: survey.inventory.publishable(), division: None },
-        CopyPath::Stream => {
-            let part_bytes = settings.part_bytes.unwrap_or(PART_BYTES);
-            let division = Some(Division { workers: workers(settings), part_bytes });
-            steps::CreatePublication { name, tables: survey.inventory.replicated(), division }
-        }
+        CopyPath::Stream => steps::CreatePublication { name, tables: survey.inventory.replicated(), division: Some(division(settings)) },
     }
 }
 
@@ -155,7 +185,7 @@ fn bring_over(path: CopyPath, settings: &Settings, mark: &str) -> Vec<Action> {
             let snapshot_seconds = settings.snapshot_age.unwrap_or(SNAPSHOT_AGE).as_secs();
             vec![
                 Action::CreateSlot(steps::CreateSlot { name: name.clone() }),
-                Action::StreamData(steps::StreamData { workers: workers(settings), snapshot_seconds }),
+                Action::StreamData(steps::StreamData { workers: division(settings).workers, snapshot_seconds }),
                 Action::Subscribe(steps::Subscribe { name, copy_data: false }),
                 Action::BuildIndexes(steps::BuildIndexes {}),
             ]
@@ -183,8 +213,12 @@ fn finish(steps: &[Step]) -> Vec<Action> {
         .collect()
 }
 
-fn refuse_impossible(survey: &Survey) -> Result<()> {
-    server_checks::refuse_impossible(&survey.server)?;
+fn refuse_impossible(survey: &Survey, settings: &Settings) -> Result<()> {
+    server_checks::refuse_impossible(&survey.server, settings.mode)?;
+    match settings.mode {
+        Mode::Online => refuse_fixed_parameters(survey)?,
+        Mode::Offline => offline::refuse_hidden(survey)?,
+    }
     let blocked = |why: String, hint: &str| Err(Error::new(ErrorKind::Blocked, why).hint(hint.to_owned()));
     target::refuse_taken(survey)?;
     if survey.inventory.encoding != "UTF8" {
@@ -200,6 +234,17 @@ fn refuse_impossible(survey: &Survey) -> Result<()> {
         );
     }
     Ok(())
+}
+
+fn refuse_fixed_parameters(survey: &Survey) -> Result<()> {
+    let fixed = |change: &ParameterChange| survey.parameters.iter().any(|parameter| parameter.name == change.name && parameter.read_only);
+    let Some(change) = parameter_changes(survey).into_iter().find(fixed) else { return Ok(()) };
+    let what = format!(
+        "logical replication needs {} = {}, and Azure does not let this server's {} be changed",
+        change.name, change.to, change.from
+    );
+    Err(Error::new(ErrorKind::Blocked, what)
+        .hint(format!("see the server's parameters in the Azure portal; {}", server_checks::OR_OFFLINE)))
 }
 
 fn parameter_changes(survey: &Survey) -> Vec<ParameterChange> {
@@ -298,7 +343,7 @@ fn findings(inventory: &Inventory, identities: &[IdentityChange]) -> Vec<Finding
             "row-security",
             Severity::Note,
             format!("{} with row-level security: {}", count(guarded.len(), "table"), names(guarded)),
-            "every row is copied: the replication role is proven to see all of them before the copy",
+            "every row is copied: that the role which reads them sees all of them is proven before the copy",
         );
     }
     if !inventory.foreign_tables.is_empty() {

@@ -2,12 +2,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use azure2neon_postgres::QualifiedName;
+use azure2neon_postgres::dependents::{Dependent, DependentKind};
 use azure2neon_postgres::fence::FenceBefore;
 use azure2neon_postgres::inventory::{Column, TableKind};
 
 use super::*;
 use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
 use crate::plan::Makes;
+use crate::selection::Selection;
 use crate::settings::{CopyManners, HandOver, Home, Network};
 use crate::survey::ExistingTarget;
 
@@ -25,8 +27,12 @@ fn settings() -> Settings {
         target_role: None,
         subscription_sslmode: "require".into(),
         expected_failures: Vec::new(),
-        max_pause: Duration::from_secs(30),
+        max_pause: None,
+        mode: Mode::Online,
+        selection: Selection::default(),
         copy: None,
+        part_bytes: None,
+        snapshot_age: None,
         manners: CopyManners::default(),
         hand_over: HandOver { env_file: PathBuf::from("app.env"), variable: "DATABASE_URL".into(), command: Vec::new() },
         network: Network::default(),
@@ -88,6 +94,8 @@ fn survey(tables: Vec<Table>) -> Survey {
         parameters: vec![parameter("wal_level", "replica"), parameter("max_replication_slots", "10"), parameter("max_wal_senders", "10")],
         slots: 0,
         senders: 0,
+        dependents: Vec::new(),
+        hidden: Vec::new(),
         inventory: Inventory { tables, encoding: "UTF8".into(), collate: "C.UTF-8".into(), ..Inventory::default() },
         fence: FenceBefore { default_transaction_read_only: None },
         region: ("aws-eu-west-2".into(), "nearest".into()),
@@ -132,6 +140,97 @@ fn a_copy_through_this_machine_is_subscribed_to_when_all_is_in() {
         (Action::ImportSchema(import), Action::Subscribe(subscribe)) => assert!(!import.keys && !subscribe.copy_data),
         _ => unreachable!(),
     }
+}
+
+#[test]
+fn offline_everything_is_copied_behind_the_fence_and_nothing_replicates() {
+    let mut survey = survey(vec![Table { primary_key: false, ..table("bare") }]);
+    survey.server.unreachable_because = Some("no public access".into());
+    survey.server.high_availability = true;
+    survey.parameters[0].read_only = true;
+    let error = plan(
+        &Survey { server: SourceServer { unreachable_because: None, ..survey.server.clone() }, ..survey.clone() },
+        &settings(),
+        "abcdef",
+    );
+    let error = error.unwrap_err();
+    assert!(error.kind() == ErrorKind::Blocked && error.message().contains("wal_level = logical"), "{error:?}");
+    assert!(error.remedy().unwrap().contains("--mode offline"), "{error:?}");
+    let error = plan(&survey, &settings(), "abcdef").unwrap_err();
+    assert!(error.remedy().unwrap().contains("--mode offline"), "{error:?}");
+
+    let offline = Settings { mode: Mode::Offline, ..settings() };
+    let planned = plan(&survey, &offline, "abcdef").unwrap();
+    let ids: Vec<&str> = planned.steps.iter().map(Step::id).collect();
+    let expected = [
+        ["create-project", "create-database", "import-schema", "keep-history"].as_slice(),
+        &["fence-writes", "copy-offline", "copy-unlogged-tables", "build-indexes", "set-sequences", "refresh-views", "final-compare"],
+        &["hand-over", "drop-marks", "restore-target-settings"],
+    ];
+    assert_eq!(ids, expected.concat());
+    assert_eq!(offline.max_pause_in(planned.mode), Duration::from_secs(3600));
+    let ids: Vec<&str> = planned.findings.iter().map(|finding| finding.id.as_str()).collect();
+    assert_eq!(ids, ["offline"]);
+    assert!(planned.findings[0].what.contains("8.0 KiB"), "{:?}", planned.findings);
+
+    survey.hidden = vec!["public.bare".into()];
+    assert_eq!(plan(&survey, &offline, "abcdef").unwrap_err().kind(), ErrorKind::Permission);
+}
+
+fn selected(survey: &Survey, tables: &[&str], exclude_tables: &[&str]) -> Result<Plan> {
+    let owned = |patterns: &[&str]| patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+    plan(
+        survey,
+        &Settings { selection: Selection { tables: owned(tables), exclude_tables: owned(exclude_tables) }, ..settings() },
+        "abcdef",
+    )
+}
+
+#[test]
+fn what_is_not_selected_is_neither_published_nor_counted() {
+    let root = Table { kind: TableKind::Partitioned, ..table("root") };
+    let leaf = Table { kind: TableKind::Partition, parent: Some(QualifiedName::new("public", "root")), ..table("leaf") };
+    let bare = Table { primary_key: false, ..table("bare") };
+    let mut survey = survey(vec![root, leaf, bare, table("kept")]);
+    let published = |plan: Plan| match &plan.step("create-publication").unwrap().action {
+        Action::CreatePublication(step) => (step.tables.iter().map(|table| table.name.clone()).collect::<Vec<_>>(), plan.source.tables),
+        _ => unreachable!(),
+    };
+    assert_eq!(published(selected(&survey, &["public.r*", "public.kept"], &[]).unwrap()), (vec!["root".to_owned(), "kept".into()], 2));
+    let plan = selected(&survey, &[], &["public.root", "*.bare"]).unwrap();
+    assert!(identities(&plan).is_empty());
+    assert_eq!(plan.findings[0].what, "3 tables left out: public.bare, public.leaf, public.root");
+    assert_eq!(published(plan), (vec!["kept".to_owned()], 1));
+    let refused = |tables: &[&str], exclude: &[&str]| {
+        let error = selected(&survey, tables, exclude).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        error.message().to_owned()
+    };
+    assert!(refused(&["sales.*"], &[]).contains("there are public.root, public.leaf, public.bare, public.kept"));
+    assert!(refused(&["public.*"], &["public.kep"]).contains("\"public.kep\""));
+    assert!(refused(&[], &["*"]).contains("no table to move"));
+    for (tables, exclude) in [(&[][..], &["public.leaf"][..]), (&["public.leaf"], &[])] {
+        let message = refused(tables, exclude);
+        assert!(message.contains("\"leaf\"") && message.contains("\"root\""), "{message}");
+    }
+
+    let dependent =
+        |kind, identity: &str| Dependent { catalog_id: (1, 1), kind, name: None, identity: identity.into(), needs: "public.bare".into() };
+    survey.dependents = vec![
+        dependent(DependentKind::Part, ""),
+        dependent(DependentKind::ForeignKey, "table constraint f on public.kept"),
+        dependent(DependentKind::View, "view public.v"),
+    ];
+    let plan = selected(&survey, &[], &["public.bare"]).unwrap();
+    let ids: Vec<&str> = plan.findings.iter().map(|finding| finding.id.as_str()).collect();
+    assert_eq!(ids, ["tables-left-out", "foreign-keys-leave-selection", "views-leave-selection"]);
+    match &plan.step("import-schema").unwrap().action {
+        Action::ImportSchema(step) => assert_eq!(step.left_out, ["table constraint f on public.kept", "view public.v"]),
+        _ => unreachable!(),
+    }
+    survey.dependents.push(dependent(DependentKind::OfOtherTable, "table public.child"));
+    let error = selected(&survey, &[], &["public.bare"]).unwrap_err();
+    assert!(error.message().contains("table public.child needs public.bare"), "{error:?}");
 }
 
 #[test]

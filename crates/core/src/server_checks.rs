@@ -2,23 +2,26 @@
 
 use crate::cloud::SourceServer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Finding, Severity};
+use crate::plan::{Finding, Mode, Severity};
 use crate::units;
 
 /// The oldest source that this version handles.
 const OLDEST_SOURCE: u32 = 14;
 
+/// Where replication is ruled out, the rows can still be copied while nobody writes.
+pub(crate) const OR_OFFLINE: &str = "or `--mode offline`, which copies while the source refuses writes and needs no replication";
+
 /// Refuses a server that can't be a source.
-pub(crate) fn refuse_impossible(server: &SourceServer) -> Result<()> {
+pub(crate) fn refuse_impossible(server: &SourceServer, mode: Mode) -> Result<()> {
     let name = &server.name;
     let blocked = |why: String, hint: &str| Err(Error::new(ErrorKind::Blocked, why).hint(hint.to_owned()));
     if let Some(why) = &server.unsupported_because {
         return blocked(format!("server {name} can't be a source: {why}"), "name the primary, unclustered server that takes the writes");
     }
-    if let Some(why) = &server.unreachable_because {
+    if let (Some(why), Mode::Online) = (&server.unreachable_because, mode) {
         return blocked(
             format!("Neon can't reach server {name}: {why}"),
-            "Neon has no private way into an Azure network: give the server public access for the migration",
+            &format!("Neon has no private way into an Azure network: give the server public access for the migration; {OR_OFFLINE}"),
         );
     }
     if !server.ready {
@@ -33,10 +36,10 @@ pub(crate) fn refuse_impossible(server: &SourceServer) -> Result<()> {
             "upgrade it first",
         );
     }
-    if !server.password_login {
+    if !server.password_login && mode == Mode::Online {
         return blocked(
             format!("server {name} takes no passwords, and Neon's subscription can't log in otherwise"),
-            &format!("let local roles log in for the migration: `{}`", server.az_update("--password-auth Enabled")),
+            &format!("let local roles log in for the migration: `{}`; {OR_OFFLINE}", server.az_update("--password-auth Enabled")),
         );
     }
     Ok(())
@@ -109,8 +112,10 @@ mod tests {
 
     #[test]
     fn a_server_without_passwords_is_refused_with_the_command_that_lets_them_in() {
-        assert!(refuse_impossible(&server()).is_ok());
-        let error = refuse_impossible(&SourceServer { password_login: false, ..server() }).unwrap_err();
+        assert!(refuse_impossible(&server(), Mode::Online).is_ok());
+        let without = SourceServer { password_login: false, ..server() };
+        assert!(refuse_impossible(&without, Mode::Offline).is_ok(), "nobody but the operator logs in");
+        let error = refuse_impossible(&without, Mode::Online).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Blocked);
         let command = "az postgres flexible-server update --resource-group rg --name shop --password-auth Enabled";
         assert!(error.remedy().unwrap().contains(command), "{error:?}");

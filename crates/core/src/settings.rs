@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::compute::ComputeRange;
-use crate::plan::CopyPath;
+use crate::plan::{CopyPath, Mode};
+use crate::selection::Selection;
 
 /// Settings of a migration, without secrets.
 #[derive(Clone, Debug)]
@@ -34,8 +35,12 @@ pub struct Settings {
     pub subscription_sslmode: String,
     /// Schema statements that may fail, as `KIND name` (`FUNCTION public.f(integer)`) with `*` for any run of characters.
     pub expected_failures: Vec<String>,
-    /// How long the source may refuse writes before the hand-over.
-    pub max_pause: Duration,
+    /// How long the source may refuse writes before the hand-over; the mode decides if it isn't said.
+    pub max_pause: Option<Duration>,
+    /// Whether the source takes writes while its rows are copied.
+    pub mode: Mode,
+    /// Which tables are moved.
+    pub selection: Selection,
     /// How the tables' rows get to the target; the planner decides if it isn't said.
     pub copy: Option<CopyPath>,
     /// A larger table is copied through this machine in parts, in bytes; the planner decides if it isn't said.
@@ -54,6 +59,13 @@ pub struct Settings {
     pub restart_on_restore: bool,
     /// Whether the source takes writes again at the end, when the target is in use.
     pub reopen_source: bool,
+}
+
+impl Settings {
+    /// How long the source may refuse writes in this mode.
+    pub fn max_pause_in(&self, mode: Mode) -> Duration {
+        self.max_pause.unwrap_or_else(|| mode.usual_pause())
+    }
 }
 
 /// How considerate a copy through this machine is.

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use azure2neon_postgres::dependents::{self, Dependent};
 use azure2neon_postgres::fence::{self, FenceBefore};
-use azure2neon_postgres::{Inventory, inventory};
+use azure2neon_postgres::{Inventory, inventory, roles};
 
 use crate::access::{Access, Login};
 use crate::cloud::{EgressAddresses, LostPassword, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
 use crate::context::{Clouds, target_endpoint};
 use crate::error::{Error, ErrorKind, Result};
+use crate::plan::Mode;
 use crate::server_checks;
 use crate::settings::{Home, Settings};
 
@@ -29,6 +31,10 @@ pub struct Survey {
     pub senders: i64,
     /// What the database holds.
     pub inventory: Inventory,
+    /// What can't be without the tables that are not moved.
+    pub dependents: Vec<Dependent>,
+    /// Tables of which the login does not see every row; looked for where it is the login that reads them.
+    pub hidden: Vec<String>,
     /// The database's own settings that the fence changes.
     pub fence: FenceBefore,
     /// The target's region, and why this one.
@@ -66,7 +72,7 @@ pub(crate) const PARAMETERS: [&str; 3] = ["wal_level", "max_replication_slots", 
 /// Looks at everything that the plan depends on.
 pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Result<Survey> {
     let server = clouds.source.describe().await?;
-    server_checks::refuse_impossible(&server)?;
+    server_checks::refuse_impossible(&server, settings.mode)?;
     if matches!(access.login, Login::Token(_)) {
         server_checks::refuse_tokens(&server)?;
     }
@@ -105,8 +111,19 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
             &[],
         )
         .await?;
+    let inventory = inventory::inventory(&source).await?;
+    let left_out = settings.selection.left_out(&inventory);
+    let hidden = match settings.mode {
+        Mode::Online => Vec::new(),
+        Mode::Offline => {
+            let moved = inventory.tables.iter().filter(|table| !left_out.contains(&table.name));
+            roles::hidden_from(&source, &user, &moved.map(|table| table.oid).collect::<Vec<u32>>()).await?
+        }
+    };
     Ok(Survey {
-        inventory: inventory::inventory(&source).await?,
+        dependents: dependents::dependents(&source, &left_out).await?,
+        hidden,
+        inventory,
         fence: fence::fence_state(&source, &settings.source_database).await?,
         slots: used.get(0),
         senders: used.get(1),

@@ -6,6 +6,7 @@
 pub mod barrier;
 pub mod connect;
 pub mod copy;
+pub mod dependents;
 pub mod digest;
 pub mod error;
 pub mod fence;

@@ -150,6 +150,17 @@ async fn grant(session: &Session, name: &str, inventory: &Inventory, barrier_sch
     Ok(report)
 }
 
+/// Which of these tables the role may not read, or of which row-level security shows it only some rows.
+///
+/// # Errors
+/// What the server answered.
+pub async fn hidden_from(session: &Session, role: &str, tables: &[u32]) -> Result<Vec<String>> {
+    let doing = || format!("see what the role {role} may read");
+    let mut names = unreadable(session, role, tables).await.doing(doing)?;
+    names.extend(hidden(session, role, tables).await.doing(doing)?.into_iter().map(|(table, ..)| table));
+    Ok(names)
+}
+
 /// Runs what may be refused; true if it was not.
 async fn attempt(session: &Session, sql: &str) -> Result<bool> {
     match session.batch_execute(sql).await.map_err(Error::from) {

@@ -121,7 +121,7 @@ async fn a_backend_that_is_ended_is_replaced() {
     // The slot's own connection may end: the snapshot is kept elsewhere.
     drop(slot);
     let load = rig.load(&endpoint, &snapshot, 1);
-    let (loaded, (), ()) = tokio::join!(load.run(&|_| {}), kill(&source, "copy %"), kill(&admin, "copy %"));
+    let (loaded, (), ()) = tokio::join!(load.run(&|_| {}), kill(&source, "%to stdout%"), kill(&admin, "%from stdin%"));
     let loaded = loaded.unwrap();
     assert_eq!((loaded.complete, loaded.rows), (true, 120_200));
     assert_eq!(loaded.parts, rig.units.iter().map(|unit| unit.parts().unsigned_abs() as usize).sum::<usize>());

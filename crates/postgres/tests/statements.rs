@@ -4,7 +4,7 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
-use azure2neon_postgres::{ErrorKind, fence, inventory, replication, roles, subscription};
+use azure2neon_postgres::{ErrorKind, dependents, fence, inventory, replication, roles, subscription};
 use secrecy::SecretString;
 use support::Server;
 
@@ -30,6 +30,7 @@ async fn statements_prepare_on_every_version() {
             replication::PUBLICATION_TABLES,
             subscription::SUBSCRIPTION,
             subscription::SUBSCRIPTION_TABLES,
+            dependents::DEPENDENTS,
             fence::SESSIONS,
             fence::STARTING,
             fence::OVERRIDES,

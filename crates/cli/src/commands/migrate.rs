@@ -3,7 +3,8 @@ use std::process::ExitCode;
 
 use azure2neon_core::Result;
 use azure2neon_core::engine::Engine;
-use azure2neon_core::plan::Makes;
+use azure2neon_core::plan::{Makes, Mode};
+use azure2neon_core::units;
 
 use super::{confirm, environment, stop_signal};
 use crate::args::{AbortArguments, Confirmation, FinishArguments, Global, MigrateArguments};
@@ -34,7 +35,13 @@ pub async fn migrate(global: &Global, mut config: Config, arguments: MigrateArgu
         summary::show(global, &engine).await
     } else {
         if !global.is_json() {
-            terminal::out("In step and equal, ready to cut over: `azure2neon cut-over`. Nothing is blocked on the source until then.");
+            terminal::out(match engine.context().plan.mode {
+                Mode::Online => "In step and equal, ready to cut over: `azure2neon cut-over`. Nothing is blocked on the source until then.",
+                Mode::Offline => {
+                    "The target is prepared: `azure2neon cut-over` stops writes, copies, compares and hands over. Nothing is blocked on \
+                     the source until then."
+                }
+            });
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -56,7 +63,16 @@ pub async fn all_the_way(engine: &Engine, cut_over: bool) -> Result<()> {
 /// `cut-over`.
 pub async fn cut_over(global: &Global, config: Config, confirmation: Confirmation) -> Result<ExitCode> {
     let engine = opening(global, &config)?.resume().await?;
-    confirm("This stops writes to the source and hands over to Neon.", confirmation.yes)?;
+    let cx = engine.context();
+    let question = match cx.plan.mode {
+        Mode::Online => "This stops writes to the source and hands over to Neon.".to_owned(),
+        Mode::Offline => format!(
+            "This stops writes to the source, for {} at most, copies {} and hands over to Neon.",
+            units::milliseconds(u64::try_from(cx.max_pause().as_millis()).unwrap_or(u64::MAX)),
+            units::bytes(cx.plan.source.bytes),
+        ),
+    };
+    confirm(&question, confirmation.yes)?;
     engine.cut_over().await?;
     if !global.is_json() {
         terminal::out("Handed over. `azure2neon finish` removes what the run made on both sides.");
@@ -69,7 +85,7 @@ pub async fn finish(global: &Global, mut config: Config, arguments: FinishArgume
     config.settings.restart_on_restore = arguments.restoring.restart;
     config.settings.reopen_source = arguments.reopen_source;
     let engine = opening(global, &config)?.resume().await?;
-    confirm("This removes the subscription, publication, roles and firewall rules of the run.", arguments.confirmation.yes)?;
+    confirm("This removes what the run made, but for the target.", arguments.confirmation.yes)?;
     engine.finish().await?;
     summary::show(global, &engine).await
 }

@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use azure2neon_core::door;
 use azure2neon_core::journal::{State, read_plan, read_step_states};
-use azure2neon_core::plan::Stage;
+use azure2neon_core::plan::{Mode, Stage};
 use azure2neon_core::{Result, clock, control, units};
 
 use super::pause::COPY;
@@ -59,6 +59,9 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
     }
     out(match next.map(|step| step.stage) {
         None => "All done.",
+        Some(Stage::CutOver) if plan.mode == Mode::Offline => {
+            "The target is prepared. Next: `azure2neon cut-over` stops writes and copies."
+        }
         Some(Stage::CutOver) => "In step and equal, ready to cut over: `azure2neon cut-over`.",
         Some(Stage::Finish) => "Handed over. Next: `azure2neon finish`.",
         Some(_) => "Next: `azure2neon migrate` goes on; `azure2neon abort` undoes everything.",

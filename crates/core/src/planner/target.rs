@@ -133,7 +133,8 @@ pub(super) fn prepare(survey: &Survey, settings: &Settings, target: &PlannedTarg
         }
     };
     actions.push(Action::CreateDatabase(steps::CreateDatabase { database, makes: target.makes }));
-    actions.push(Action::ImportSchema(steps::ImportSchema { keys: copy == CopyPath::Direct, into }));
+    let left_out = super::selection::stays_behind(&survey.dependents);
+    actions.push(Action::ImportSchema(steps::ImportSchema { keys: copy == CopyPath::Direct, into, left_out }));
     actions
 }
 

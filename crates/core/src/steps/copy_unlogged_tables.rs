@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use azure2neon_postgres::copy;
-use azure2neon_postgres::inventory::{self, Persistence};
+use azure2neon_postgres::inventory::Persistence;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ impl Operation for CopyUnloggedTables {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let mut tables = inventory::inventory(&cx.source().await?).await?.tables;
+        let mut tables = cx.source_inventory(&cx.source().await?).await?.tables;
         tables.retain(|table| table.persistence == Persistence::Unlogged && table.has_storage());
         let (source, target) = tokio::try_join!(cx.source_endpoint(), cx.target_endpoint())?;
         let rows = copy::copy_tables(&source, &target, &tables).await?;

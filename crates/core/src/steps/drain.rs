@@ -29,7 +29,7 @@ impl Operation for Drain {
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
         // The cut-over's own limit ends this wait earlier.
-        let lsn = wait_applied(cx, &source, &target, cx.settings.max_pause).await?;
+        let lsn = wait_applied(cx, &source, &target, cx.max_pause()).await?;
         Ok(json!({ "lsn": lsn.to_string() }))
     }
 

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use azure2neon_postgres::{inventory, roles};
+use azure2neon_postgres::roles;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ impl Operation for GrantReplicationRole {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let source = cx.source().await?;
-        let inventory = inventory::inventory(&source).await?;
+        let inventory = cx.source_inventory(&source).await?;
         let report = roles::grant_replication_role(&source, &self.role, &inventory, &cx.names().mark).await?;
         if !report.hidden_tables.is_empty() {
             return Err(Error::new(

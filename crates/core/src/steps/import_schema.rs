@@ -1,15 +1,17 @@
 use async_trait::async_trait;
 use azure2neon_postgres::schema::{self, Entry, Failure, Section, Tools};
-use azure2neon_postgres::{Session, inventory};
+use azure2neon_postgres::{QualifiedName, Session, inventory};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::copy_offline;
 use crate::cloud::TargetDatabase;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::operation::{Observed, Operation, output};
-use crate::plan::Effect;
+use crate::plan::{Effect, Mode};
+use crate::selection;
 use crate::settings::matches_pattern;
 
 /// Imports tables, one statement at a time; every one that fails is named.
@@ -19,6 +21,9 @@ pub struct ImportSchema {
     pub keys: bool,
     /// The database, if it was there before, and empty: an abort makes it so again.
     pub into: Option<TargetDatabase>,
+    /// What stays behind with the tables that are not moved, each by type and name.
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
 
 impl ImportSchema {
@@ -46,15 +51,25 @@ impl Operation for ImportSchema {
     }
 
     async fn observe(&self, cx: &Context) -> Result<Observed> {
+        if is_spent(cx).await? {
+            return Ok(Observed::Partial("a copy was broken off there".into()));
+        }
         observe(cx, self.wants()).await
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
+        if is_spent(cx).await? {
+            cx.events.notice("An earlier copy was broken off: the target's database is made anew.");
+            let (project, database) = (cx.project()?, cx.plan.target.database());
+            cx.clouds.target.delete_database(&project, &database.name).await?;
+            cx.clouds.target.create_database(&project, &database).await?;
+        }
         // Dumped anew at each attempt: a statement that failed may have been mended on the source meanwhile. What was
         // applied is known by its text, so nothing is applied twice.
         let tools = Tools::find(cx.settings.tools.as_deref(), cx.plan.source.server.major).await?;
         let ca_file = cx.settings.network.ca_file.as_deref();
-        let entries = schema::dump_schema(&tools, &cx.source_endpoint().await?, ca_file, cx.folder.path()).await?;
+        let left_out = selection::catalog_ids(&cx.source().await?, &cx.plan.selection).await?;
+        let entries = schema::dump_schema_without(&tools, &cx.source_endpoint().await?, ca_file, cx.folder.path(), &left_out).await?;
         cx.folder.keep(SCHEMA, &entries)?;
         import(cx, "import-schema", self.wants()).await?;
         Ok(Value::Null)
@@ -74,8 +89,23 @@ impl Operation for ImportSchema {
     }
 
     fn note(&self, output: &Value) -> String {
-        note(output)
+        match &self.left_out[..] {
+            [] => note(output),
+            left_out => format!("{}; left out: {}", note(output), left_out.join(", ")),
+        }
     }
+}
+
+/// Whether the target's database holds what is left of an offline copy: rows, and keys and triggers that the next copy would run
+/// into. It may also be gone, in the midst of being made anew.
+async fn is_spent(cx: &Context) -> Result<bool> {
+    if cx.plan.mode == Mode::Online {
+        return Ok(false);
+    }
+    if !cx.clouds.target.databases(&cx.project()?).await?.contains(&cx.plan.target.database()) {
+        return Ok(true);
+    }
+    copy_offline::is_begun(&cx.target().await?, &cx.names().mark).await
 }
 
 /// The output of a step that imports.
@@ -117,6 +147,13 @@ pub(super) async fn observe(cx: &Context, wanted: fn(Section) -> bool) -> Result
 /// The schema, as it was dumped for this run.
 pub(crate) fn entries(cx: &Context) -> Result<Vec<Entry>> {
     Ok(cx.folder.kept(SCHEMA)?.unwrap_or_default())
+}
+
+/// Leaves out what names these tables, which are no more.
+pub(super) fn leave_out(cx: &Context, tables: &[QualifiedName]) -> Result<()> {
+    let mut entries = entries(cx)?;
+    entries.retain(|entry| entry.section == Section::PreData || !tables.iter().any(|table| schema::names_table(entry, table)));
+    cx.folder.keep(SCHEMA, &entries)
 }
 
 /// Applies the entries of these sections and fails with all that could not be applied and was not expected to fail.
@@ -163,7 +200,7 @@ fn is_expected(cx: &Context, kind: &str, name: &str) -> bool {
 }
 
 async fn applied(target: &Session, schema: &str) -> Result<std::collections::HashSet<String>> {
-    let table = azure2neon_postgres::QualifiedName::new(schema, "applied");
+    let table = QualifiedName::new(schema, "applied");
     let there: bool = target.query_one("select pg_catalog.to_regclass($1::text) is not null", &[&table.to_string()]).await?.get(0);
     if !there {
         return Ok(Default::default());

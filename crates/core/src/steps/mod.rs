@@ -6,6 +6,7 @@ mod catch_up;
 mod change_target_settings;
 mod compare;
 mod copy_data;
+mod copy_offline;
 mod copy_unlogged_tables;
 mod create_database;
 mod create_project;
@@ -13,6 +14,7 @@ mod create_publication;
 mod create_replication_role;
 mod create_slot;
 mod drain;
+mod drop_marks;
 mod enable_logical_replication;
 mod fence_writes;
 mod final_compare;
@@ -35,6 +37,7 @@ pub(crate) use catch_up::wait_applied;
 pub use change_target_settings::ChangeTargetSettings;
 pub use compare::Compare;
 pub use copy_data::CopyData;
+pub use copy_offline::CopyOffline;
 pub use copy_unlogged_tables::CopyUnloggedTables;
 pub use create_database::CreateDatabase;
 pub use create_project::CreateProject;
@@ -43,6 +46,7 @@ pub use create_publication::CreatePublication;
 pub use create_replication_role::CreateReplicationRole;
 pub use create_slot::CreateSlot;
 pub use drain::Drain;
+pub use drop_marks::DropMarks;
 pub use enable_logical_replication::{EnableLogicalReplication, ParameterChange};
 pub use fence_writes::FenceWrites;
 pub use final_compare::FinalCompare;
@@ -132,6 +136,8 @@ actions! {
     FenceWrites(FenceWrites) = "fence-writes",
     /// Waits until all that was written is on the target.
     Drain(Drain) = "drain",
+    /// Copies every table while the source refuses writes.
+    CopyOffline(CopyOffline) = "copy-offline",
     /// Copies the tables that are never replicated.
     CopyUnloggedTables(CopyUnloggedTables) = "copy-unlogged-tables",
     /// Sets sequences to the source's values.
@@ -142,6 +148,8 @@ actions! {
     FinalCompare(FinalCompare) = "final-compare",
     /// Gives the application the new connection string.
     HandOver(HandOver) = "hand-over",
+    /// Drops the run's schema on the target, where no subscription does.
+    DropMarks(DropMarks) = "drop-marks",
     /// Undoes `subscribe`.
     DropSubscription(Reverse) = "drop-subscription",
     /// Undoes `create-publication`.

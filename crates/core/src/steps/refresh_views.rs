@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use azure2neon_postgres::{inventory, views};
+use azure2neon_postgres::views;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ impl Operation for RefreshViews {
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
         let mut refreshed = 0;
-        for view in inventory::inventory(&source).await?.materialized_views.iter().filter(|view| view.populated) {
+        for view in cx.source_inventory(&source).await?.materialized_views.iter().filter(|view| view.populated) {
             views::refresh(&target, &view.name).await?;
             refreshed += 1;
         }

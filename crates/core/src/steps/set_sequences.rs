@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use azure2neon_postgres::{inventory, sequences};
+use azure2neon_postgres::sequences;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ impl Operation for SetSequences {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
-        let names = inventory::inventory(&source).await?.sequences;
+        let names = cx.source_inventory(&source).await?.sequences;
         let wanted = sequences::read_sequences(&source, &names).await?;
         sequences::set_sequences(&target, &wanted).await?;
         let mut is = sequences::read_sequences(&target, &names).await?;

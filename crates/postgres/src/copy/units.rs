@@ -279,7 +279,7 @@ mod tests {
         let table = QualifiedName::new("public", "t");
         let conditions = |histogram: &[i64], parts| ranges(&table, "Id", histogram, parts).iter().map(Range::condition).collect::<Vec<_>>();
         assert_eq!(conditions(&[0, 10, 20, 30, 40], 3), ["\"Id\" < 10", "\"Id\" >= 10 and \"Id\" < 20", "\"Id\" >= 20"]);
-        assert_eq!(conditions(&[-7, 3, 9], 64).len(), 3, "as many as there are bounds");
+        assert_eq!(conditions(&[-7, 3, 5, 9], 64).len(), 3, "as many as there are bounds between the first and the last");
         assert_eq!(conditions(&[], 4).len(), 1);
     }
 }

@@ -1,8 +1,8 @@
-//! Which table an index of a dump is on.
+//! Which table an index of a dump is on, and what names a table.
 
 use super::Entry;
 use super::script::identifier;
-use crate::ident::QualifiedName;
+use crate::ident::{Ident, QualifiedName};
 
 /// The table that this entry makes an index of, alone or for a constraint; none for any other entry.
 pub fn indexed_table(entry: &Entry) -> Option<QualifiedName> {
@@ -26,6 +26,21 @@ pub fn indexed_table(entry: &Entry) -> Option<QualifiedName> {
     Some(table)
 }
 
+/// Whether the entry's statements name this table, as pg_dump prints names.
+pub fn names_table(entry: &Entry, table: &QualifiedName) -> bool {
+    let is_plain = |name: &str| {
+        let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+        starts && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let printed = |name: &str| if is_plain(name) { name.to_owned() } else { Ident::new(name).to_string() };
+    let name = format!("{}.{}", printed(&table.schema), printed(&table.name));
+    let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '"');
+    entry.sql.match_indices(&name).any(|(at, _)| {
+        let (before, after) = (entry.sql[..at].chars().next_back(), entry.sql[at + name.len()..].chars().next());
+        !before.is_some_and(|c| goes_on(c) || c == '.') && !after.is_some_and(goes_on)
+    })
+}
+
 /// The qualified name that `text` begins with, and what follows it.
 fn qualified_name(text: &str) -> Option<(QualifiedName, &str)> {
     let (schema, rest) = identifier(text);
@@ -44,6 +59,21 @@ fn unquoted(identifier: &str) -> String {
 mod tests {
     use super::*;
     use crate::schema::Section;
+
+    #[test]
+    fn a_table_is_named_wholly_or_not_at_all() {
+        let names = |sql: &str, schema: &str, name: &str| {
+            let entry =
+                Entry { id: String::new(), kind: "TRIGGER".into(), name: String::new(), section: Section::PostData, sql: sql.into() };
+            names_table(&entry, &QualifiedName::new(schema, name))
+        };
+        assert!(names("ALTER TABLE ONLY public.t\n    ADD CONSTRAINT c PRIMARY KEY (id);", "public", "t"));
+        assert!(names("CREATE TRIGGER x ON \"S\".\"a b\" FOR EACH ROW", "S", "a b"));
+        assert!(names("REFERENCES public.t(id)", "public", "t"));
+        for other in ["public.t2", "public.\"t\"\"\"", "x.public.t", "xpublic.t"] {
+            assert!(!names(&format!("CREATE INDEX i ON {other} USING btree (x);"), "public", "t"), "{other}");
+        }
+    }
 
     #[test]
     fn an_index_names_its_table() {

@@ -5,6 +5,7 @@ mod indexed;
 mod script;
 mod tools;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::inventory::sql::PROVIDER_SCHEMAS;
 
 pub use apply::apply;
 pub(crate) use apply::{applied, transaction};
-pub use indexed::indexed_table;
+pub use indexed::{indexed_table, names_table};
 pub use tools::Tools;
 
 /// How long pg_dump waits for a table's lock, in milliseconds; its own request would queue the application behind it.
@@ -69,6 +70,20 @@ pub struct Failure {
 /// # Errors
 /// [`crate::ErrorKind::Tool`] if a program failed, with what it printed.
 pub async fn dump_schema(tools: &Tools, source: &Endpoint, ca_file: Option<&Path>, scratch: &Path) -> Result<Vec<Entry>> {
+    dump_schema_without(tools, source, ca_file, scratch, &BTreeSet::new()).await
+}
+
+/// The same without the objects of these catalogs and oids, and what is said about them, such as comments.
+///
+/// # Errors
+/// The same.
+pub async fn dump_schema_without(
+    tools: &Tools,
+    source: &Endpoint,
+    ca_file: Option<&Path>,
+    scratch: &Path,
+    left_out: &BTreeSet<(u32, u32)>,
+) -> Result<Vec<Entry>> {
     let folder = tempfile::Builder::new().prefix("schema-").tempdir_in(scratch).doing(|| "make a folder for the dump")?;
     let archive = folder.path().join("schema.dump");
     let file = archive.display().to_string();
@@ -97,5 +112,5 @@ pub async fn dump_schema(tools: &Tools, source: &Endpoint, ca_file: Option<&Path
     })?;
     let list = tools.restore(&["--list".to_owned(), file.clone()]).await?;
     let script = tools.restore(&["--verbose", "--no-owner", "--no-privileges", "--file=-", &file].map(str::to_owned)).await?;
-    script::entries(&script, &list)
+    script::entries(&script, &list, left_out)
 }

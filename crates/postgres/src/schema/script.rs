@@ -28,15 +28,22 @@ const POST_DATA: &[&str] = &[
     "ROW SECURITY",
 ];
 
+/// The catalog of what an archive says about another entry, such as a comment.
+const NO_CATALOG: u32 = 0;
+
 struct Header {
     toc_id: u32,
+    catalog_id: (u32, u32),
+    /// Entries that this one depends on.
+    dependencies: Vec<u32>,
     kind: String,
     schema: String,
     name: String,
 }
 
-/// The entries of `script` (pg_restore -v -f -), cross-checked against `list` (pg_restore -l).
-pub(super) fn entries(script: &str, list: &str) -> Result<Vec<Entry>> {
+/// The entries of `script` (pg_restore -v -f -), cross-checked against `list` (pg_restore -l), without those of these catalogs and
+/// oids and what is said about them.
+pub(super) fn entries(script: &str, list: &str, left_out: &BTreeSet<(u32, u32)>) -> Result<Vec<Entry>> {
     let mut listed = listed(list);
     let lines = top_level_lines(script);
     let mut chunks: Vec<(Header, String)> = Vec::new();
@@ -44,9 +51,9 @@ pub(super) fn entries(script: &str, list: &str) -> Result<Vec<Entry>> {
     while let Some((line, top)) = lines.get(index).copied() {
         let text = line.trim_end_matches(['\n', '\r']);
         if top && text.starts_with("-- TOC entry ") {
-            let (header, ids, next) = header(&lines, index)?;
+            let (header, next) = header(&lines, index)?;
             match listed.remove(&header.toc_id) {
-                Some((expected, _)) if expected == ids => chunks.push((header, String::new())),
+                Some((expected, _)) if expected == header.catalog_id => chunks.push((header, String::new())),
                 _ => return Err(refuse(format!("its script has an entry {} that its list has not", header.toc_id))),
             }
             index = next;
@@ -62,7 +69,7 @@ pub(super) fn entries(script: &str, list: &str) -> Result<Vec<Entry>> {
     if let Some((id, (_, kind))) = listed.iter().find(|(_, (_, kind))| !SILENT.iter().any(|silent| kind.starts_with(silent))) {
         return Err(refuse(format!("its list has an entry {id} ({kind}) that its script has not")));
     }
-    Ok(classify(chunks))
+    Ok(classify(chunks, left_out))
 }
 
 fn refuse(why: String) -> Error {
@@ -80,13 +87,15 @@ fn listed(list: &str) -> BTreeMap<u32, ((u32, u32), String)> {
     list.lines().filter(|line| !line.starts_with(';')).filter_map(entry).collect()
 }
 
-/// Reads the header whose first line is at `index`; returns it, its class and object id, and the line after it.
-fn header(lines: &[(&str, bool)], index: usize) -> Result<(Header, (u32, u32), usize)> {
+/// Reads the header whose first line is at `index`; returns it and the line after it.
+fn header(lines: &[(&str, bool)], index: usize) -> Result<(Header, usize)> {
     let bad = || refuse(format!("an entry's header is not understood: {:?}", lines.get(index).map_or("", |line| line.0)));
-    let numbers: Vec<u32> = lines[index].0.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
-    let [toc_id, class, object] = numbers[..] else { return Err(bad()) };
+    let numbers = |text: &str| -> Vec<u32> { text.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect() };
+    let [toc_id, class, object] = numbers(lines[index].0)[..] else { return Err(bad()) };
     let mut at = index + 1;
-    while lines.get(at).is_some_and(|(line, _)| line.starts_with("-- Dependencies:")) {
+    let mut dependencies = Vec::new();
+    while let Some(list) = lines.get(at).and_then(|(line, _)| line.strip_prefix("-- Dependencies:")) {
+        dependencies.extend(numbers(list));
         at += 1;
     }
     let text = lines.get(at).and_then(|(line, _)| line.trim_end().strip_prefix("-- Name: ")).ok_or_else(bad)?;
@@ -94,8 +103,9 @@ fn header(lines: &[(&str, bool)], index: usize) -> Result<(Header, (u32, u32), u
     let (text, _) = text.rsplit_once("; Owner: ").ok_or_else(bad)?;
     let (text, schema) = text.rsplit_once("; Schema: ").ok_or_else(bad)?;
     let (name, kind) = text.rsplit_once("; Type: ").ok_or_else(bad)?;
-    let header = Header { toc_id, kind: kind.to_owned(), schema: schema.to_owned(), name: name.to_owned() };
-    Ok((header, (class, object), at + 1))
+    let catalog_id = (class, object);
+    let header = Header { toc_id, catalog_id, dependencies, kind: kind.to_owned(), schema: schema.to_owned(), name: name.to_owned() };
+    Ok((header, at + 1))
 }
 
 /// Top-level lines that are no part of an entry: comments, psql commands, and settings that our sessions have or don't want.
@@ -107,13 +117,19 @@ fn is_noise(line: &str) -> bool {
         || line.starts_with("SET default_table_access_method = ")
 }
 
-fn classify(chunks: Vec<(Header, String)>) -> Vec<Entry> {
+fn classify(chunks: Vec<(Header, String)>, left_out: &BTreeSet<(u32, u32)>) -> Vec<Entry> {
     let mut after_data = false;
+    let mut gone = BTreeSet::new();
     let mut key_indexes = BTreeSet::new();
     let mut entries = Vec::with_capacity(chunks.len());
     for (header, sql) in chunks {
         let sql = logged(sql.trim());
         after_data |= POST_DATA.contains(&header.kind.as_str());
+        let of_gone = header.catalog_id.0 == NO_CATALOG && header.dependencies.iter().any(|id| gone.contains(id));
+        if of_gone || left_out.contains(&header.catalog_id) {
+            gone.insert(header.toc_id);
+            continue;
+        }
         // A user mapping holds a password; an extension's comment belongs to who made the extension.
         let unwanted = header.kind == "USER MAPPING"
             || header.kind.starts_with("BLOB")
@@ -344,7 +360,7 @@ mod tests {
             format!("E' it\\'s '' {fake} '"),
             format!("/* a /* b */ {fake} */ $$x$$"),
         ] {
-            let entries = entries(&script(&body), LIST).unwrap();
+            let entries = entries(&script(&body), LIST, &BTreeSet::new()).unwrap();
             let kinds: Vec<_> = entries.iter().map(|entry| (entry.kind.as_str(), entry.section)).collect();
             assert_eq!(kinds, [("FUNCTION", Section::PreData), ("TABLE", Section::PreData), ("CONSTRAINT", Section::Keys)]);
             assert!(entries[0].sql.contains(fake), "{}", entries[0].sql);
@@ -357,9 +373,9 @@ mod tests {
     #[test]
     fn an_entry_that_only_one_of_the_two_has_is_refused() {
         let list = LIST.replace("16401", "16499");
-        assert!(entries(&script("$$$$"), &list).is_err());
+        assert!(entries(&script("$$$$"), &list, &BTreeSet::new()).is_err());
         let list = format!("{LIST}204; 1259 16500 TABLE public u -\n");
-        assert!(entries(&script("$$$$"), &list).is_err());
+        assert!(entries(&script("$$$$"), &list, &BTreeSet::new()).is_err());
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Server {
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let server = Self::launch(major, folder).await;
+        let server = Self::launch(major, folder, settings).await;
         server.endpoint("postgres").connect().await.unwrap().batch_execute("create database app").await.unwrap();
         server
     }
@@ -136,10 +136,10 @@ impl Server {
             give(&data.join(name));
         }
         give(folder.path());
-        Self::launch(self.major, folder).await
+        Self::launch(self.major, folder, &[]).await
     }
 
-    async fn launch(major: u32, folder: tempfile::TempDir) -> Server {
+    async fn launch(major: u32, folder: tempfile::TempDir, settings: &[(&str, &str)]) -> Server {
         let data = folder.path().join("data");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();

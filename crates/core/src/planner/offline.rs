@@ -1,0 +1,66 @@
+//! A migration without replication: the rows are copied while the source refuses writes.
+
+use super::{closing, division, target, unlogged};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{CopyPath, Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
+use crate::settings::Settings;
+use crate::steps::{self, Action};
+use crate::survey::Survey;
+use crate::units;
+
+/// Findings of what only replication depends on.
+const OF_REPLICATION: [&str; 3] = ["high-availability", "storage-does-not-grow", "always-triggers"];
+
+/// The steps: all that can be done before the fence, and everything else behind it.
+pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget, run: &str) -> Vec<Step> {
+    let mut before = target::prepare(survey, settings, target, CopyPath::Stream);
+    before.extend(target::keep_history(survey, settings));
+    let mut cut_over = vec![
+        Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }),
+        Action::CopyOffline(steps::CopyOffline { division: division(settings), planned_bytes: bytes(survey) }),
+        Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned: unlogged(&survey.inventory) }),
+        Action::BuildIndexes(steps::BuildIndexes {}),
+    ];
+    cut_over.extend(closing(&survey.inventory));
+    let finish = vec![Action::DropMarks(steps::DropMarks { schema: format!("{MARK_PREFIX}{run}") }), target::restore(survey, settings)];
+    let stages = [(Stage::PrepareTarget, before), (Stage::CutOver, cut_over), (Stage::Finish, finish)];
+    stages.into_iter().flat_map(|(stage, actions)| actions.into_iter().map(move |action| Step { stage, action })).collect()
+}
+
+fn bytes(survey: &Survey) -> i64 {
+    survey.inventory.tables.iter().filter(|table| table.has_storage()).map(|table| table.bytes).sum()
+}
+
+/// Refuses a login that does not see every row: no other role reads them.
+pub(super) fn refuse_hidden(survey: &Survey) -> Result<()> {
+    if survey.hidden.is_empty() {
+        return Ok(());
+    }
+    let (user, tables) = (&survey.user, survey.hidden.join(", "));
+    Err(Error::new(ErrorKind::Permission, format!("{user} does not see every row of {tables}, and offline mode reads them as {user}"))
+        .hint(format!(
+            "grant {user} SELECT and, where row-level security hides rows, BYPASSRLS; or name their owner as `user` under [source]"
+        )))
+}
+
+/// What the operator should know, of all that was found and of this mode.
+pub(super) fn findings(survey: &Survey, settings: &Settings, mut found: Vec<Finding>) -> Vec<Finding> {
+    found.retain(|finding| !OF_REPLICATION.contains(&finding.id.as_str()));
+    let limit = units::milliseconds(u64::try_from(settings.max_pause_in(settings.mode).as_millis()).unwrap_or(u64::MAX));
+    found.insert(
+        0,
+        Finding {
+            id: "offline".to_owned(),
+            severity: Severity::Warns,
+            what: format!(
+                "offline: from the fence to the hand-over the source refuses writes, while {} are copied, indexed and compared",
+                units::bytes(bytes(survey))
+            ),
+            advice: format!(
+                "after {limit} without a hand-over (--max-pause) the source takes writes again, and the next attempt copies everything \
+                 anew; a rehearsal shows how long it takes"
+            ),
+        },
+    );
+    found
+}
