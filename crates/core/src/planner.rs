@@ -24,6 +24,12 @@ use crate::units;
 /// Connections to each side in a copy through this machine, unless configured: a small target's cores are busy with two, a far one's line with four.
 const WORKERS: usize = 4;
 
+/// A smaller database is not worth the way through this machine, in bytes;
+const WORTH_STREAMING: i64 = 1 << 30;
+
+/// nor is one that this machine is farther away from.
+const NEAR: Duration = Duration::from_millis(100);
+
 /// A table larger than this is copied in parts, in bytes: so much at most does each worker copy again after a break.
 const PART_BYTES: i64 = 4 << 30;
 
@@ -46,7 +52,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     };
     let identities = if settings.mode == Mode::Online { replica_identities(&survey.inventory) } else { Vec::new() };
     let stored: Vec<&Table> = survey.inventory.tables.iter().filter(|table| table.has_storage()).collect();
-    let bytes = stored.iter().map(|table| table.bytes).sum();
+    let bytes = bytes(&survey.inventory);
     let found = [
         server_checks::findings(&survey.server, bytes),
         selection::findings(whole, &settings.selection),
@@ -143,6 +149,10 @@ fn unlogged(inventory: &Inventory) -> usize {
     inventory.tables.iter().filter(|table| table.has_storage() && table.persistence == Persistence::Unlogged).count()
 }
 
+fn bytes(inventory: &Inventory) -> i64 {
+    inventory.tables.iter().filter(|table| table.has_storage()).map(|table| table.bytes).sum()
+}
+
 /// How the rows get to the target, and why that way.
 fn copy_path(survey: &Survey, settings: &Settings) -> PlannedCopy {
     let far = units::round_trip(survey.round_trip);
@@ -151,9 +161,19 @@ fn copy_path(survey: &Survey, settings: &Settings) -> PlannedCopy {
             PlannedCopy { path: CopyPath::Stream, reason: format!("while the source refuses writes; it is {far} away from this machine") }
         }
         Some(path) => PlannedCopy { path, reason: format!("as configured; the source is {far} away from this machine") },
+        None if bytes(&survey.inventory) >= WORTH_STREAMING && survey.round_trip <= NEAR => PlannedCopy {
+            path: CopyPath::Stream,
+            reason: format!(
+                "{} are copied sooner, and can be resumed, through this machine, which is {far} away from the source; --copy direct leaves it to Neon",
+                units::bytes(bytes(&survey.inventory))
+            ),
+        },
         None => PlannedCopy {
             path: CopyPath::Direct,
-            reason: format!("the cloud's own way, for this machine is {far} away from the source; --copy stream takes it through here"),
+            reason: format!(
+                "the cloud's own way, for {} and a source that is {far} away from this machine; --copy stream takes it through here",
+                units::bytes(bytes(&survey.inventory))
+            ),
         },
     }
 }
@@ -179,7 +199,7 @@ fn bring_over(path: CopyPath, settings: &Settings, mark: &str) -> Vec<Action> {
         CopyPath::Direct => vec![
             Action::Subscribe(steps::Subscribe { name, copy_data: true }),
             Action::CopyData(steps::CopyData {}),
-            Action::BuildIndexes(steps::BuildIndexes {}),
+            Action::BuildIndexes(steps::BuildIndexes { workers: Some(division(settings).workers) }),
         ],
         CopyPath::Stream => {
             let snapshot_seconds = settings.snapshot_age.unwrap_or(SNAPSHOT_AGE).as_secs();
@@ -187,7 +207,7 @@ fn bring_over(path: CopyPath, settings: &Settings, mark: &str) -> Vec<Action> {
                 Action::CreateSlot(steps::CreateSlot { name: name.clone() }),
                 Action::StreamData(steps::StreamData { workers: division(settings).workers, snapshot_seconds }),
                 Action::Subscribe(steps::Subscribe { name, copy_data: false }),
-                Action::BuildIndexes(steps::BuildIndexes {}),
+                Action::BuildIndexes(steps::BuildIndexes { workers: None }),
             ]
         }
     }

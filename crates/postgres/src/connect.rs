@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Config, SslMode};
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Connection, Socket};
+use tokio_postgres::{Client, Connection, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -100,13 +100,16 @@ impl Endpoint {
     async fn connect_once(&self) -> Result<Session> {
         let (client, running) = self.open(self.connector()).await?;
         let mut session = Session { client, _running: running, pid: 0, version_num: 0 };
-        session.client.batch_execute(SETTINGS).await?;
-        let row = session
-            .client
-            .query_one("select pg_catalog.pg_backend_pid(), pg_catalog.current_setting('server_version_num')::pg_catalog.int4", &[])
-            .await?;
-        session.pid = row.try_get(0)?;
-        session.version_num = row.try_get::<_, i32>(1)?.unsigned_abs();
+        // One message, hence one round trip for all of it.
+        let who = "select pg_catalog.pg_backend_pid(), pg_catalog.current_setting('server_version_num')";
+        let answer = session.client.simple_query(&format!("{SETTINGS}; {who}")).await?;
+        let number = |column: usize| {
+            let row = answer.iter().find_map(|message| if let SimpleQueryMessage::Row(row) = message { row.get(column) } else { None });
+            row.and_then(|text| text.parse::<i32>().ok())
+                .ok_or_else(|| Error::new(ErrorKind::Other, "", "the server does not say who it is"))
+        };
+        session.pid = number(0)?;
+        session.version_num = number(1)?.unsigned_abs();
         Ok(session)
     }
 

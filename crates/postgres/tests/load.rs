@@ -141,6 +141,7 @@ impl Rig {
             units,
             entries: &self.entries,
             manners,
+            rows_are_in: false,
             until: None,
         };
         load.run(say).await

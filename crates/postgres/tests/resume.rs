@@ -61,7 +61,7 @@ impl Rig {
 
     fn load<'a>(&'a self, source: &'a Endpoint, snapshot: &'a Snapshot, epoch: Epoch) -> Load<'a> {
         let (target, units, entries, manners) = (&self.target, &self.units, &self.entries, &self.manners);
-        Load { source, target, snapshot, epoch, marker_schema: MARK, units, entries, manners, until: None }
+        Load { source, target, snapshot, epoch, marker_schema: MARK, units, entries, manners, rows_are_in: false, until: None }
     }
 
     async fn complete(&self, slot: &ExportedSlot, epoch: Epoch) -> Loaded {

@@ -1,6 +1,6 @@
 //! A migration without replication: the rows are copied while the source refuses writes.
 
-use super::{closing, division, target, unlogged};
+use super::{bytes, closing, division, target, unlogged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{CopyPath, Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
 use crate::settings::Settings;
@@ -17,18 +17,14 @@ pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget
     before.extend(target::keep_history(survey, settings));
     let mut cut_over = vec![
         Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }),
-        Action::CopyOffline(steps::CopyOffline { division: division(settings), planned_bytes: bytes(survey) }),
+        Action::CopyOffline(steps::CopyOffline { division: division(settings), planned_bytes: bytes(&survey.inventory) }),
         Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned: unlogged(&survey.inventory) }),
-        Action::BuildIndexes(steps::BuildIndexes {}),
+        Action::BuildIndexes(steps::BuildIndexes { workers: None }),
     ];
     cut_over.extend(closing(&survey.inventory));
     let finish = vec![Action::DropMarks(steps::DropMarks { schema: format!("{MARK_PREFIX}{run}") }), target::restore(survey, settings)];
     let stages = [(Stage::PrepareTarget, before), (Stage::CutOver, cut_over), (Stage::Finish, finish)];
     stages.into_iter().flat_map(|(stage, actions)| actions.into_iter().map(move |action| Step { stage, action })).collect()
-}
-
-fn bytes(survey: &Survey) -> i64 {
-    survey.inventory.tables.iter().filter(|table| table.has_storage()).map(|table| table.bytes).sum()
 }
 
 /// Refuses a login that does not see every row: no other role reads them.
@@ -54,7 +50,7 @@ pub(super) fn findings(survey: &Survey, settings: &Settings, mut found: Vec<Find
             severity: Severity::Warns,
             what: format!(
                 "offline: from the fence to the hand-over the source refuses writes, while {} are copied, indexed and compared",
-                units::bytes(bytes(survey))
+                units::bytes(bytes(&survey.inventory))
             ),
             advice: format!(
                 "after {limit} without a hand-over (--max-pause) the source takes writes again, and the next attempt copies everything \

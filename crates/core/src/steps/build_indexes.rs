@@ -1,4 +1,6 @@
 use async_trait::async_trait;
+use azure2neon_postgres::copy::manners::Manners;
+use azure2neon_postgres::copy::{Extent, Load, Snapshot, Unit};
 use azure2neon_postgres::schema::Section;
 use azure2neon_postgres::{statistics, subscription};
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,39 @@ use crate::plan::Effect;
 /// A subscription rests meanwhile: an apply worker and a statement that both lock tables would deadlock now and then.
 /// Every table is copied by now, so that what the target holds is one consistent state and its foreign keys hold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct BuildIndexes {}
+pub struct BuildIndexes {
+    /// For how many tables at once indexes are built, where the copy has left that to this step.
+    pub workers: Option<usize>,
+}
+
+impl BuildIndexes {
+    /// The tables' own indexes, several at once; what spans tables is left for later.
+    async fn build_by_table(&self, cx: &Context, workers: usize) -> Result<()> {
+        let (source, target) = (cx.source_endpoint().await?, cx.target_endpoint().await?);
+        let tables = cx.source_inventory(&cx.source().await?).await?.replicated();
+        let load = Load {
+            source: &source,
+            target: &target,
+            snapshot: &Snapshot::now(&source).await?,
+            epoch: 1,
+            marker_schema: &cx.names().mark,
+            units: &[Unit { number: 1, extent: Extent::Tables(tables) }],
+            entries: &import_schema::entries(cx)?,
+            manners: &Manners::new(workers),
+            rows_are_in: true,
+            until: None,
+        };
+        load.run(&|_| {}).await?;
+        Ok(())
+    }
+
+    async fn build(&self, cx: &Context) -> Result<()> {
+        if let Some(workers) = self.workers {
+            self.build_by_table(cx, workers).await?;
+        }
+        import_schema::import(cx, "build-indexes", after_data).await
+    }
+}
 
 fn after_data(section: Section) -> bool {
     section != Section::PreData
@@ -45,7 +79,7 @@ impl Operation for BuildIndexes {
         let target = cx.target().await?;
         let subscribed = subscription::subscription(&target, &name).await?.is_some();
         subscription::disable_subscription(&target, &name).await?;
-        let built = import_schema::import(cx, "build-indexes", after_data).await;
+        let built = self.build(cx).await;
         // Back to work before anything else, also when a statement failed: the source keeps WAL for us.
         let enabled = if subscribed { subscription::enable_subscription(&target, &name).await } else { Ok(()) };
         built?;

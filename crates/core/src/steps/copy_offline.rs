@@ -63,6 +63,7 @@ impl Operation for CopyOffline {
             units: &units,
             entries: &import_schema::entries(cx)?,
             manners: &manners,
+            rows_are_in: false,
             until: None,
         };
         let loaded = load.run(&|progress| cx.events.say(copying::event(STEP, progress))).await?;

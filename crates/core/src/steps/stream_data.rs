@@ -118,6 +118,7 @@ impl StreamData {
                 units: &epochs.units,
                 entries: &import_schema::entries(cx)?,
                 manners,
+                rows_are_in: false,
                 until: Instant::now().checked_add(Duration::from_secs(self.snapshot_seconds)),
             };
             let loaded = load.run(&|progress| cx.events.say(copying::event(STEP, progress))).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use azure2neon_postgres::copy::manners::Manners;
-use azure2neon_postgres::copy::{Division, Load, Snapshot, Unit, divide, publish};
+use azure2neon_postgres::copy::{Division, Extent, Load, Snapshot, Unit, divide, publish};
 use azure2neon_postgres::inventory::inventory;
 use azure2neon_postgres::schema::{self, Entry, Section, Tools, dump_schema};
 use azure2neon_postgres::subscription::Publisher;
@@ -58,7 +58,18 @@ async fn load(
     let (source, target) = (&sites.source, &sites.target);
     let snapshot = Snapshot::of_slot(source, slot).await?;
     let manners = &Manners::new(workers);
-    let load = Load { source, target, snapshot: &snapshot, epoch: 1, marker_schema: MARK, units, entries, manners, until: None };
+    let load = Load {
+        source,
+        target,
+        snapshot: &snapshot,
+        epoch: 1,
+        marker_schema: MARK,
+        units,
+        entries,
+        manners,
+        rows_are_in: false,
+        until: None,
+    };
     let loaded = load.run(&|_| {}).await?;
     assert!(loaded.complete, "{loaded:?}");
     Ok(())
@@ -72,10 +83,23 @@ pub async fn direct(sites: &mut Sites<'_>, _jobs: usize) -> Result<()> {
     sites.lap("make the tables");
     synchronize(sites).await.map_err(|error| error.to_string())?;
     sites.lap("synchronization");
+    indexes(sites, &entries).await.map_err(|error| error.to_string())?;
+    sites.lap("indexes");
     apply(&sites.target, &entries, |section| section == Section::PostData).await?;
     sites.lap("rest of the schema");
     statistics(&sites.target).await?;
     sites.lap("statistics");
+    Ok(())
+}
+
+/// Every table's own, as many tables at once as the program does.
+async fn indexes(sites: &Sites<'_>, entries: &[Entry]) -> azure2neon_postgres::Result<()> {
+    let (source, target) = (&sites.source, &sites.target);
+    let tables = inventory(&source.connect().await?).await?.replicated();
+    let units = &[Unit { number: 1, extent: Extent::Tables(tables) }];
+    let (snapshot, manners) = (&Snapshot::now(source).await?, &Manners::new(4));
+    let load = Load { source, target, snapshot, epoch: 1, marker_schema: MARK, units, entries, manners, rows_are_in: true, until: None };
+    load.run(&|_| {}).await?;
     Ok(())
 }
 

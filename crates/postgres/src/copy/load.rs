@@ -40,6 +40,8 @@ pub struct Load<'a> {
     pub entries: &'a [Entry],
     /// How many parts are copied at once at most, each over a connection of its own to either side; and what the workers obey.
     pub manners: &'a Manners,
+    /// All rows are there already: only indexes are made, and statistics gathered.
+    pub rows_are_in: bool,
     /// From then on no part is begun: the source can't clean up behind a snapshot.
     pub until: Option<Instant>,
 }
@@ -126,7 +128,8 @@ impl Load<'_> {
         let marks = Marks::new(self.marker_schema);
         marks.create(target).await?;
         let finished = marks.finished(target, self.units).await?;
-        let open: Vec<usize> = (0..self.units.len()).filter(|at| !finished.contains_key(&self.units[*at].number)).collect();
+        let is_open = |at: &usize| !self.rows_are_in && !finished.contains_key(&self.units[*at].number);
+        let open: Vec<usize> = (0..self.units.len()).filter(is_open).collect();
         // Some of its parts may be there from an earlier snapshot.
         let begun: Vec<&Unit> =
             open.iter().map(|at| &self.units[*at]).filter(|unit| matches!(unit.extent, Extent::Blocks { .. })).collect();

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures::future::join_all;
+
 use super::{Entry, Failure, Section};
 use crate::connect::Session;
 use crate::error::{Doing, Error, Result};
@@ -10,8 +12,10 @@ use crate::ident::{Ident, QualifiedName, literal};
 
 /// A statement that lost a deadlock is sent again this often.
 const TRIES: u32 = 6;
-/// So many entries before the data share a transaction, hence a round trip.
-const TOGETHER: usize = 32;
+/// So many entries before the data share a transaction,
+const TOGETHER: usize = 200;
+/// and so many later ones are sent before the first is answered.
+const AHEAD: usize = 32;
 /// So much of a refused statement is kept.
 const SHOWN: usize = 300;
 
@@ -31,10 +35,10 @@ pub async fn apply(
     let mut done = 0;
     for group in entries.chunk_by(|a, b| a.section == b.section) {
         // Before the data a statement costs little but its round trip; an index that is built must not be lost with the next one.
-        let size = if group.first().is_some_and(|entry| entry.section == Section::PreData) { TOGETHER } else { 1 };
-        for chunk in group.chunks(size) {
+        let as_one = group.first().is_some_and(|entry| entry.section == Section::PreData);
+        for chunk in group.chunks(if as_one { TOGETHER } else { AHEAD }) {
             let missing: Vec<&Entry> = chunk.iter().filter(|entry| !applied.contains(&entry.id)).collect();
-            failures.extend(execute(session, marker_schema, &missing).await?);
+            failures.extend(execute(session, marker_schema, &missing, as_one).await?);
             done += chunk.len();
             progress(done, entries.len());
         }
@@ -42,14 +46,11 @@ pub async fn apply(
     Ok(failures)
 }
 
-/// Executes `entries` in one transaction, or if one of them is refused, each in its own. Returns those that are refused.
-///
-/// # Errors
-/// A lost connection.
-pub(crate) async fn execute(session: &Session, marker_schema: &str, entries: &[&Entry]) -> Result<Vec<Failure>> {
+/// Executes `entries` in one transaction or each in its own, sent ahead; what fails so, once more, each in its own. Returns those that
+/// are refused.
+async fn execute(session: &Session, marker_schema: &str, entries: &[&Entry], as_one: bool) -> Result<Vec<Failure>> {
     let mut failures = Vec::new();
-    let all_at_once = if entries.len() > 1 { transact(session, marker_schema, entries).await.is_ok() } else { entries.is_empty() };
-    for entry in entries.iter().filter(|_| !all_at_once) {
+    for entry in send_ahead(session, marker_schema, entries, as_one).await {
         if let Err(error) = transact(session, marker_schema, &[entry]).await {
             if session.is_closed() {
                 return Err(error.doing(format!("create {} {}", entry.kind, entry.name)));
@@ -64,6 +65,17 @@ pub(crate) async fn execute(session: &Session, marker_schema: &str, entries: &[&
         }
     }
     Ok(failures)
+}
+
+/// The first try, without waiting for one answer before the next is asked for; returns what failed.
+async fn send_ahead<'e>(session: &Session, marker_schema: &str, entries: &[&'e Entry], as_one: bool) -> Vec<&'e Entry> {
+    if as_one {
+        return if transact(session, marker_schema, entries).await.is_ok() { Vec::new() } else { entries.to_vec() };
+    }
+    // Each message is a transaction by itself, which ends with it.
+    let messages: Vec<String> = entries.iter().map(|entry| statements(marker_schema, &[entry])).collect();
+    let answers = join_all(messages.iter().map(|message| session.batch_execute(message))).await;
+    entries.iter().zip(answers).filter(|(_, answer)| answer.is_err()).map(|(entry, _)| *entry).collect()
 }
 
 /// The ids of the entries that are applied; makes the table of marks if there is none.
@@ -91,19 +103,24 @@ async fn read(session: &Session, marker: &QualifiedName) -> Result<BTreeSet<Stri
 
 /// Statements that execute `entries` with their marks in one transaction.
 pub(crate) fn transaction(marker_schema: &str, entries: &[&Entry]) -> String {
-    let marker = marker(marker_schema);
+    format!("begin; {}; commit", statements(marker_schema, entries))
+}
+
+/// The statements alone.
+fn statements(marker_schema: &str, entries: &[&Entry]) -> String {
     // One message, hence one round trip: a schema has thousands of entries, and the target may be an ocean away.
-    let mut message = "begin; set local search_path = ''; set local check_function_bodies = off;".to_owned();
+    let mut message =
+        "select pg_catalog.set_config('search_path', '', true), pg_catalog.set_config('check_function_bodies', 'off', true)".to_owned();
+    let mut marks = Vec::with_capacity(entries.len());
     for entry in entries {
-        message.push_str(&format!(
-            "\n{}\n;insert into {marker} (id, kind, name) values ({}, {}, {});",
-            entry.sql,
-            literal(&entry.id),
-            literal(&entry.kind),
-            literal(&entry.name)
-        ));
+        message.push_str(";\n");
+        message.push_str(&entry.sql);
+        message.push('\n');
+        marks.push(format!("({}, {}, {})", literal(&entry.id), literal(&entry.kind), literal(&entry.name)));
     }
-    message.push_str(" commit");
+    if !marks.is_empty() {
+        message.push_str(&format!(";insert into {} (id, kind, name) values {}", marker(marker_schema), marks.join(", ")));
+    }
     message
 }
 
