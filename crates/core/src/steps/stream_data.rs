@@ -64,6 +64,8 @@ impl Operation for StreamData {
 impl StreamData {
     /// Copies what is not copied yet, with as many workers as the source bears, and stands still while it is told to.
     pub(super) async fn copy(&self, cx: &Context) -> Result<()> {
+        // No snapshot is made while nothing may be copied: it would age.
+        Listener::new(cx, STEP).unpaused().await;
         let manners = Manners::new(self.workers);
         manners.limit(cx.settings.manners.rate_limit);
         let bounds = copying::bounds(cx, &manners).await;
