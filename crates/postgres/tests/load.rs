@@ -87,9 +87,13 @@ struct Rig {
 
 impl Rig {
     async fn start(from: u32, to: u32) -> Rig {
+        Self::start_with(from, to, HARD).await
+    }
+
+    async fn start_with(from: u32, to: u32, sql: &str) -> Rig {
         let (old, new) = (Server::start(from).await, Server::start(to).await);
         let source = old.session().await;
-        source.batch_execute(HARD).await.unwrap();
+        source.batch_execute(sql).await.unwrap();
         let target = new.make_user("owner").await;
         let tools = Tools::find(Some(&client_bin()), from).await.unwrap();
         let scratch = tempfile::tempdir().unwrap();
@@ -219,6 +223,43 @@ async fn every_kind_of_table_from_15_to_18_in_parts() {
 #[tokio::test]
 async fn every_kind_of_table_from_17_to_17() {
     story(17, 17, 3).await;
+}
+
+const MANY: &str = "
+create table public.root (id int primary key, t text) partition by range (id);
+do $$ begin
+    for n in 0..999 loop
+        execute format('create table public.leaf%s partition of public.root for values from (%s) to (%s)', n, n * 10, n * 10 + 10);
+    end loop;
+    for n in 1..7 loop
+        execute (select format('create table public.columns%s (%s, big text)', n, string_agg('c' || i || ' int default ' || i, ', '))
+                 from generate_series(1, 1500) i);
+        execute format('insert into public.columns%s (c1, big) select i, repeat(md5(i::text), 20000) from generate_series(1, 5) i', n);
+    end loop;
+end $$;
+insert into public.root select i, 'row ' || i from generate_series(0, 9999) i;
+create index root_t on public.root (t);
+create table public.broken (id int);";
+
+#[tokio::test]
+async fn a_thousand_leaves_and_ten_thousand_columns() {
+    let rig = Rig::start_with(16, 17, MANY).await;
+    let (source, target) = (rig.old.session().await, rig.target.connect().await.unwrap());
+    let (slot, units) = (rig.slot().await, rig.units(4).await);
+    let loaded = rig.load(&slot, &units, 4).await.unwrap();
+    assert_eq!((loaded.complete, loaded.rows), (true, 10_035), "{loaded:?}");
+    let tables = inventory(&source).await.unwrap().tables;
+    assert!(tables.len() > 1_005 && units.len() < 60, "{} tables, {} units", tables.len(), units.len());
+    for table in &tables {
+        let (there, here) = (digest::digest(&source, table).await.unwrap(), digest::digest(&target, table).await.unwrap());
+        assert_eq!(there, here, "{}", table.name);
+    }
+    let failures = schema::apply(&mut rig.target.connect().await.unwrap(), MARK, &rig.entries, &mut |_, _| {}).await.unwrap();
+    assert!(failures.is_empty(), "{failures:?}");
+    let indexed =
+        "select count(*), bool_and(indisvalid) from pg_index i join pg_class c on c.oid = indrelid where relname ~ '^(leaf|root)'";
+    let row = target.query_one(indexed, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, bool>(1)), (2_002, true));
 }
 
 #[tokio::test]

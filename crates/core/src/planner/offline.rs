@@ -1,6 +1,7 @@
 //! A migration without replication: the rows are copied while the source refuses writes.
 
-use super::{bytes, closing, division, target, unlogged};
+use super::copy::division;
+use super::{bytes, closing, target, unlogged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{CopyPath, Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
 use crate::settings::Settings;

@@ -170,11 +170,16 @@ pub(super) async fn import(cx: &Context, step: &'static str, wanted: fn(Section)
         });
     })
     .await?;
+    refuse_unexpected(cx, failures)
+}
+
+/// Fails with those of the failures that were not expected.
+pub(crate) fn refuse_unexpected(cx: &Context, failures: Vec<Failure>) -> Result<()> {
     let fatal: Vec<Failure> = failures.into_iter().filter(|failure| !is_expected(cx, &failure.kind, &failure.name)).collect();
     if fatal.is_empty() { Ok(()) } else { Err(schema_error(&fatal)) }
 }
 
-pub(crate) fn schema_error(failures: &[Failure]) -> Error {
+fn schema_error(failures: &[Failure]) -> Error {
     let list: Vec<String> = failures
         .iter()
         .map(|failure| {

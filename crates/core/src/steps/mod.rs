@@ -53,7 +53,7 @@ pub use final_compare::FinalCompare;
 pub use grant_replication_role::GrantReplicationRole;
 pub use hand_over::{HandOver, HandedOver};
 pub use import_schema::ImportSchema;
-pub(crate) use import_schema::{entries as schema_entries, schema_error};
+pub(crate) use import_schema::{entries as schema_entries, refuse_unexpected};
 pub use prove_reachability::ProveReachability;
 pub use refresh_views::RefreshViews;
 pub use reverse::Reverse;
