@@ -47,7 +47,7 @@ async fn ten_breaks_from_16() {
     rig.configure("copy", "part_size = \"1MB\"");
     // So that tables can be cut by their keys.
     rig.cloud.source_superuser("bikeparts").await.unwrap().batch_execute("analyze").await.unwrap();
-    // No more than two subscriptions at once can apply, while this machine runs everything else too.
+    // So few writes that three subscriptions keep up, on a machine that runs everything else too.
     let writer = Writer::start(rig.application(), WriterOptions { sessions: 2, pause_between: Duration::from_millis(40) });
     let link = rig.cloud.operator_link().clone();
     link.set_bandwidth(Some(24 << 20));
