@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::steps::{complete_on_target, refuse_unexpected, schema_entries};
+use crate::units::count;
 
 /// So many live at once: each has an apply worker on the target, of which a small compute runs four, and keeps WAL on the source.
 pub const MOST: usize = 3;
@@ -344,10 +345,6 @@ impl<'a> Epochs<'a> {
         let endpoint = self.cx.replication_endpoint().await?;
         Ok(subscription::conninfo(&Publisher::from(&endpoint), &self.cx.settings.subscription_sslmode, &self.cx.names().mark))
     }
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// The error for a slot that somebody, or Azure itself when storage ran short, dropped.

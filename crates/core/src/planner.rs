@@ -17,6 +17,7 @@ use crate::server_checks;
 use crate::settings::Settings;
 use crate::steps::{self, Action, IdentityChange, ParameterChange, Reverse};
 use crate::survey::Survey;
+use crate::units::count;
 
 /// Our slot and two for tables that are being synchronized, or those of three epochs; one to spare.
 const SLOTS_NEEDED: i64 = 4;
@@ -322,10 +323,6 @@ fn findings(inventory: &Inventory, identities: &[IdentityChange]) -> Vec<Finding
         );
     }
     findings
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// So many of something, in words: `1 table`, `3 tables`.
+pub fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Bytes with a binary unit: `17.3 MiB`.
 pub fn bytes(bytes: i64) -> String {
     let mut value = bytes as f64;

@@ -8,6 +8,7 @@ use crate::plan::{Finding, Severity};
 use crate::selection::{self, HINT, Selection, plain, roots};
 use crate::settings::matches_pattern;
 use crate::survey::Survey;
+use crate::units;
 
 /// So many names are listed.
 const LISTED: usize = 20;
@@ -65,7 +66,7 @@ pub(super) fn findings(survey: &Survey, selection: &Selection) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |id: &str, severity, (one, rest): (&str, &str), names: Vec<String>, advice: &str| {
         if !names.is_empty() {
-            let what = format!("{} {rest}: {}", super::count(names.len(), one), listed(&names));
+            let what = format!("{} {rest}: {}", units::count(names.len(), one), listed(&names));
             findings.push(Finding { id: id.to_owned(), severity, what, advice: advice.to_owned() });
         }
     };
