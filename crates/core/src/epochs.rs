@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use azure2neon_postgres::barrier::{self, Feed};
 use azure2neon_postgres::copy::{self, Epoch, Extent, Marks, Storage, Unit};
-use azure2neon_postgres::merge::Merge;
+use azure2neon_postgres::merge::{Merge, Places};
 use azure2neon_postgres::schema::{self, Entry, Section, indexed_table};
 use azure2neon_postgres::subscription::{self, Publisher};
 use azure2neon_postgres::walsender::{self, ExportedSlot};
@@ -228,7 +228,7 @@ impl<'a> Epochs<'a> {
         let owner = self.cx.replication_endpoint().await?.connect().await?;
         // A session of its own, by whose end the lock goes if this is broken off.
         let target = self.cx.target().await?;
-        merge.run((&self.source, &owner), &target, MERGE).await?;
+        merge.run(Places { source: &self.source, owner: &owner, target: &target }, MERGE).await?;
         self.marks.move_epoch(&self.target, epoch, 1).await?;
         self.cx.events.notice(format!("Subscription {} now carries what {} did.", merge.into.name, merge.from.name));
         Ok(())

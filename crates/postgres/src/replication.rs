@@ -156,6 +156,17 @@ pub async fn slot(session: &Session, name: &str) -> Result<Option<Slot>> {
     }))
 }
 
+/// Ends whoever consumes the slot; whether no one does now. A subscriber that still runs comes back at once.
+///
+/// # Errors
+/// What the server answered.
+pub async fn release_slot(session: &Session, name: &str) -> Result<bool> {
+    let Some(pid) = slot(session, name).await?.and_then(|slot| slot.active_pid) else { return Ok(true) };
+    let what = || format!("end the consumer of the replication slot {name}");
+    session.query("select pg_catalog.pg_terminate_backend($1)", &[&pid]).await.doing(what)?;
+    Ok(false)
+}
+
 /// Drops the slot, ending its walsender first; one that is absent is fine.
 ///
 /// # Errors
