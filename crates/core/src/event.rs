@@ -139,6 +139,13 @@ pub struct CopyProgress {
     pub under_way: Vec<TableUnderWay>,
 }
 
+impl CopyProgress {
+    /// Whether nothing is left to do: no later one says more.
+    pub fn is_last(&self) -> bool {
+        self.tables == self.of_tables && self.under_way.is_empty()
+    }
+}
+
 /// A table that is being copied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableUnderWay {

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use azure2neon_core::event::{Event, Observer};
 
-/// A copy's progress is written no more often than this.
+/// A copy's progress is written no more often than this, but for the last.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// One JSON object a line, on stdout.
@@ -26,7 +26,10 @@ impl Json {
 
 impl Observer for Json {
     fn event(&self, event: &Event) {
-        if matches!(event, Event::Copy(_)) && !self.is_due() {
+        if let Event::Copy(copy) = event
+            && !copy.is_last()
+            && !self.is_due()
+        {
             return;
         }
         if let Ok(line) = serde_json::to_string(event) {
