@@ -69,7 +69,7 @@ async fn ten_breaks(from: u32, to: u32) {
     // So that tables can be cut by their keys.
     rig.cloud.source_superuser("bikeparts").await.unwrap().batch_execute("analyze").await.unwrap();
     // So few writes that three subscriptions keep up, on a machine that runs everything else too.
-    let writer = Writer::start(rig.application(), WriterOptions { sessions: 2, pause_between: Duration::from_millis(40) });
+    let writer = Writer::start(rig.application(), WriterOptions { sessions: 2, every: Duration::from_millis(50), full: 1 });
     let link = rig.cloud.operator_link().clone();
     // So slow that all breaks fall into the copy.
     link.set_bandwidth(Some(10 << 20));

@@ -103,6 +103,7 @@ fn survey(tables: Vec<Table>) -> Survey {
         taken: None,
         existing: None,
         round_trip: Duration::from_micros(400),
+        bandwidth: 90 << 20,
         egress: EgressAddresses { addresses: vec!["3.1.1.1".into(), "3.1.1.2".into()], provenance: "list of a day".into() },
     }
 }
@@ -147,8 +148,11 @@ fn a_large_database_near_by_goes_through_this_machine() {
     let large = survey(vec![Table { bytes: 2 << 30, ..table("a") }]);
     let copy = planned(&large).copy;
     assert!(copy.path == CopyPath::Stream && copy.reason.contains("2.0 GiB"), "{}", copy.reason);
-    let far = Survey { round_trip: Duration::from_millis(150), ..large };
+    assert!(copy.reason.contains("0.4 ms away from this machine, at 90.0 MiB/s"), "{}", copy.reason);
+    let far = Survey { round_trip: Duration::from_millis(150), ..large.clone() };
     assert_eq!(planned(&far).copy.path, CopyPath::Direct);
+    let narrow = Survey { bandwidth: 3 << 20, ..large };
+    assert_eq!(planned(&narrow).copy.path, CopyPath::Direct);
     assert_eq!(planned(&survey(vec![table("a")])).copy.path, CopyPath::Direct);
 }
 

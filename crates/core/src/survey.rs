@@ -43,6 +43,8 @@ pub struct Survey {
     pub region_closed: Option<String>,
     /// A statement's way to the source and back, from this machine.
     pub round_trip: Duration,
+    /// Bytes a second that one connection brings from there.
+    pub bandwidth: u64,
     /// A project that has the new one's name already.
     pub taken: Option<TargetProject>,
     /// The project that is there and shall be used, if one was named.
@@ -103,7 +105,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
 
     let endpoint = access.source_endpoint(settings, &server.host, &user, "azure2neon_plan").await?;
     let source = access.connect(&server, &endpoint).await?;
-    let round_trip = source.round_trip().await?;
+    let (round_trip, bandwidth) = (source.round_trip().await?, source.bandwidth().await?);
     let used = source
         .query_one(
             "select (select pg_catalog.count(*) from pg_catalog.pg_replication_slots), \
@@ -128,6 +130,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         slots: used.get(0),
         senders: used.get(1),
         round_trip,
+        bandwidth,
         identity: clouds.source.identity(),
         server,
         user,

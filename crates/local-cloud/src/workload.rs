@@ -67,13 +67,15 @@ where
 pub struct WriterOptions {
     /// Sessions that write at the same time; they are the writers 1, 2, ….
     pub sessions: usize,
-    /// How long each session rests between two transactions.
-    pub pause_between: Duration,
+    /// How often each session begins a transaction; one that was late makes up for a second at most.
+    pub every: Duration,
+    /// Of so many transactions one does all that the application does; the others note themselves in its two ledgers only.
+    pub full: u32,
 }
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { sessions: 4, pause_between: Duration::from_millis(5) }
+        Self { sessions: 4, every: Duration::from_millis(10), full: 1 }
     }
 }
 
@@ -99,7 +101,8 @@ impl Writer {
                     dice: fastrand::Rng::with_seed(u64::from(writer.unsigned_abs())),
                     shared: Arc::clone(&shared),
                     stopping: stopping.clone(),
-                    pause_between: options.pause_between,
+                    every: options.every,
+                    full: i64::from(options.full.max(1)),
                 };
                 tokio::spawn(session.run(Arc::clone(&connect)))
             })

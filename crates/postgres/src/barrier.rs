@@ -17,8 +17,8 @@ const TABLE: &str = "barrier";
 const SHORTEST: Duration = Duration::from_millis(2);
 /// and as slow as this at last.
 const LONGEST: Duration = Duration::from_millis(50);
-/// On an idle source the position may lie a page header beyond the last byte that is ever sent; a further row moves the log on.
-const NUDGE: Duration = Duration::from_millis(500);
+/// Between two looks at what explains a wait.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// How far a slot's subscriber is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,10 +79,12 @@ pub async fn seen_barrier(session: &Session, table: &QualifiedName, id: &str) ->
     Ok(row.try_get(0)?)
 }
 
-/// Writes a barrier row, and waits until everything before it is applied and durable on the target. Returns the position.
+/// Writes a barrier row, and waits until everything before it is applied and durable on the target. Returns the source's position
+/// after the row.
 ///
-/// Three things must hold at once, for none suffices alone: the slot has confirmed the position that the source had after the row
-/// (durable), the row is seen (applied), and every table of the subscription is in step. The target's own positions prove nothing.
+/// The row is seen when all that was committed before it has been applied, since that is done in the order of the commits; and it is
+/// durable with a commit of our own after it. The slot's confirmed position would prove the same, but a subscriber that always has
+/// something to apply reports it twice a minute only. The target's own positions prove nothing.
 ///
 /// # Errors
 /// A slot or subscription that is gone or disabled, or the deadline.
@@ -99,56 +101,74 @@ pub async fn wait_applied(
     write_barrier(source, &feed.barrier, &id).await?;
     let position = insert_position(source).await?;
     let mut pause = SHORTEST;
-    let mut last_nudge = Instant::now();
-    let mut last_report: Option<Instant> = None;
+    let mut last_look = Instant::now();
     loop {
-        let Some(state) = slot(source, &feed.name).await? else {
-            return Err(Error::new(ErrorKind::Other, what(), format!("the replication slot {} is gone", feed.name)));
-        };
-        if state.wal_status == "lost" {
-            return Err(Error::new(ErrorKind::Other, what(), format!("the replication slot {} has lost its WAL", feed.name)));
-        }
-        let confirmed = state.confirmed_flush >= position;
-        let seen = confirmed && seen_barrier(target, &feed.barrier, &id).await?;
+        let seen = seen_barrier(target, &feed.barrier, &id).await?;
         // The rest is read only when it can decide or explain.
         let explain = began.elapsed() > deadline;
-        if seen || explain || pause == LONGEST {
-            let Some(subscriber) = subscription(target, &feed.name).await? else {
-                return Err(Error::new(ErrorKind::Other, what(), "the subscription is gone"));
-            };
-            let behind: Vec<String> =
-                subscriber.tables.iter().filter(|(_, state)| *state != 'r').map(|(name, state)| format!("{name} ({state})")).collect();
-            if seen && behind.is_empty() && !subscriber.tables.is_empty() {
+        if seen || explain || last_look.elapsed() > LOOK {
+            last_look = Instant::now();
+            let behind = look(source, target, feed, position).await.doing(what)?;
+            if seen && behind.tables.is_empty() {
+                make_durable(target).await.doing(what)?;
                 return Ok(position);
-            }
-            if !subscriber.enabled && !seen {
-                return Err(Error::new(ErrorKind::Other, what(), "the subscription is disabled"));
             }
             if explain {
                 let why = format!(
-                    "not within {:.1} s: {} bytes behind, marker {}, worker {}, {} apply and {} copy errors, tables not in step: {}",
+                    "not within {:.1} s: marker {}, {}",
                     deadline.as_secs_f64(),
-                    position.bytes_since(state.confirmed_flush),
                     if seen { "seen" } else { "not seen" },
-                    if subscriber.worker_pid.is_some() { "running" } else { "not running" },
-                    subscriber.apply_errors,
-                    subscriber.sync_errors,
-                    if behind.is_empty() { "none".to_owned() } else { behind.join(", ") }
+                    behind.why
                 );
                 return Err(Error::new(ErrorKind::Timeout, what(), why));
             }
-        }
-        if !confirmed && last_nudge.elapsed() > NUDGE {
-            last_nudge = Instant::now();
-            write_barrier(source, &feed.barrier, &barrier_id()).await?;
-        }
-        if last_report.is_none_or(|at| at.elapsed() > Duration::from_millis(200)) {
-            last_report = Some(Instant::now());
-            progress(&Lag { bytes: position.bytes_since(state.confirmed_flush) });
+            progress(&behind.lag);
         }
         tokio::time::sleep(pause.min(deadline.saturating_sub(began.elapsed()) + SHORTEST)).await;
         pause = (pause * 3 / 2).min(LONGEST);
     }
+}
+
+/// What a feed lacks.
+struct Behind {
+    lag: Lag,
+    /// Tables that are not in step, each with its state.
+    tables: Vec<String>,
+    /// All of it in words.
+    why: String,
+}
+
+/// How far the feed is; fails where nothing will come any more.
+async fn look(source: &Session, target: &Session, feed: &Feed, position: Lsn) -> Result<Behind> {
+    let gone = |why: String| Error::new(ErrorKind::Other, "", why);
+    let Some(slot) = slot(source, &feed.name).await? else { return Err(gone(format!("the replication slot {} is gone", feed.name))) };
+    if slot.wal_status == "lost" {
+        return Err(gone(format!("the replication slot {} has lost its WAL", feed.name)));
+    }
+    let Some(subscriber) = subscription(target, &feed.name).await? else { return Err(gone("the subscription is gone".into())) };
+    if !subscriber.enabled {
+        return Err(gone("the subscription is disabled".into()));
+    }
+    if subscriber.tables.is_empty() {
+        return Err(gone("the subscription has no tables".into()));
+    }
+    let tables: Vec<String> =
+        subscriber.tables.iter().filter(|(_, state)| *state != 'r').map(|(name, state)| format!("{name} ({state})")).collect();
+    let lag = Lag { bytes: position.bytes_since(slot.confirmed_flush) };
+    let why = format!(
+        "{} bytes not confirmed, worker {}, {} apply and {} copy errors, tables not in step: {}",
+        lag.bytes,
+        if subscriber.worker_pid.is_some() { "running" } else { "not running" },
+        subscriber.apply_errors,
+        subscriber.sync_errors,
+        if tables.is_empty() { "none".to_owned() } else { tables.join(", ") }
+    );
+    Ok(Behind { lag, tables, why })
+}
+
+/// Brings everything to the target's disk that was committed there before, by a commit that is waited for.
+async fn make_durable(target: &Session) -> Result<()> {
+    Ok(target.batch_execute("begin; set local synchronous_commit = on; select pg_catalog.pg_current_xact_id(); commit").await?)
 }
 
 /// How far the slot's subscriber is behind; None if there is no such slot.

@@ -26,6 +26,11 @@ const SILENT_DEADLINE: Duration = Duration::from_secs(4);
 /// What was sent must be acknowledged within this time: keepalives notice a dead line only while nothing is under way.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(90);
 
+/// An answer that takes that long tells the bandwidth,
+const MEANINGFUL: Duration = Duration::from_millis(200);
+/// and this is the largest that is asked for.
+const MOST_FETCHED: u32 = 16 << 20;
+
 /// Text forms and limits that every session shares, so that both servers print a value alike and nothing of the
 /// database's or role's own defaults (a fence, a timeout) reaches the migration's sessions.
 pub(crate) const SETTINGS: &str = "set search_path = ''; set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set timezone = 'UTC'; \
@@ -228,6 +233,24 @@ impl Session {
             shortest = shortest.min(began.elapsed());
         }
         Ok(shortest)
+    }
+
+    /// How many bytes a second one connection brings from the server, by answers that grow until they take long enough to tell. Costs
+    /// the server some megabytes of memory for a moment.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn bandwidth(&self) -> Result<u64> {
+        let mut bytes: u32 = 64 << 10;
+        loop {
+            let began = Instant::now();
+            self.client.simple_query(&format!("select pg_catalog.repeat('x', {bytes})")).await?;
+            let took = began.elapsed();
+            if took >= MEANINGFUL || bytes >= MOST_FETCHED {
+                return Ok((f64::from(bytes) / took.as_secs_f64()) as u64);
+            }
+            bytes *= 4;
+        }
     }
 
     /// The server's major version, for instance 17.

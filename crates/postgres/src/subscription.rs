@@ -221,16 +221,6 @@ pub async fn disable_subscription(session: &Session, name: &str) -> Result<()> {
     }
 }
 
-/// Sets the apply worker's synchronous_commit; `on` makes the slot's position follow within milliseconds.
-///
-/// # Errors
-/// What the server answered.
-pub async fn set_synchronous_commit(session: &Session, name: &str, on: bool) -> Result<()> {
-    let value = if on { "on" } else { "off" };
-    let sql = format!("alter subscription {} set (synchronous_commit = {value})", Ident::new(name));
-    session.batch_execute(&sql).await.doing(|| format!("set synchronous_commit of the subscription {name}"))
-}
-
 /// Drops the subscription; if the publisher can't be reached, without its slot.
 ///
 /// # Errors

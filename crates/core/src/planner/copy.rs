@@ -17,8 +17,11 @@ const WORKERS: usize = 4;
 /// A smaller database is not worth the way through this machine, in bytes;
 const WORTH_STREAMING: i64 = 1 << 30;
 
-/// nor is one that this machine is farther away from.
+/// nor is one that this machine is farther away from,
 const NEAR: Duration = Duration::from_millis(100);
+
+/// or over a line that brings less than this in a second, in bytes: the clouds have a wider one between them.
+const WIDE: u64 = 10 << 20;
 
 /// A table larger than this is copied in parts, in bytes: so much at most does each worker copy again after a break.
 const PART_BYTES: i64 = 4 << 30;
@@ -28,27 +31,23 @@ const SNAPSHOT_AGE: Duration = Duration::from_secs(4 * 3600);
 
 /// How the rows get to the target, and why that way.
 pub(super) fn path(survey: &Survey, settings: &Settings) -> PlannedCopy {
-    let far = units::round_trip(survey.round_trip);
-    match settings.copy {
-        _ if settings.mode == Mode::Offline => {
-            PlannedCopy { path: CopyPath::Stream, reason: format!("while the source refuses writes; it is {far} away from this machine") }
-        }
-        Some(path) => PlannedCopy { path, reason: format!("as configured; the source is {far} away from this machine") },
-        None if bytes(&survey.inventory) >= WORTH_STREAMING && survey.round_trip <= NEAR => PlannedCopy {
-            path: CopyPath::Stream,
-            reason: format!(
-                "{} are copied sooner, and can be resumed, through this machine, which is {far} away from the source; --copy direct leaves it to Neon",
-                units::bytes(bytes(&survey.inventory))
-            ),
-        },
-        None => PlannedCopy {
-            path: CopyPath::Direct,
-            reason: format!(
-                "the cloud's own way, for {} and a source that is {far} away from this machine; --copy stream takes it through here",
-                units::bytes(bytes(&survey.inventory))
-            ),
-        },
-    }
+    let size = bytes(&survey.inventory);
+    let line = format!(
+        "the source is {} away from this machine, at {}/s",
+        units::round_trip(survey.round_trip),
+        units::bytes(i64::try_from(survey.bandwidth).unwrap_or(i64::MAX))
+    );
+    let is_worth_it = size >= WORTH_STREAMING && survey.round_trip <= NEAR && survey.bandwidth >= WIDE;
+    let (path, reason) = match settings.copy {
+        _ if settings.mode == Mode::Offline => (CopyPath::Stream, format!("while the source refuses writes; {line}")),
+        Some(path) => (path, format!("as configured; {line}")),
+        None if is_worth_it => (
+            CopyPath::Stream,
+            format!("{} are copied sooner, and can be resumed, through here: {line}; --copy direct leaves it to Neon", units::bytes(size)),
+        ),
+        None => (CopyPath::Direct, format!("the cloud's own way for {}: {line}; --copy stream takes it through here", units::bytes(size))),
+    };
+    PlannedCopy { path, reason }
 }
 
 /// How the tables are cut for a copy through this machine.

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use azure2neon_postgres::copy::manners::Manners;
 use azure2neon_postgres::copy::{Extent, Load, Snapshot, Unit};
 use azure2neon_postgres::schema::Section;
-use azure2neon_postgres::{statistics, subscription};
+use azure2neon_postgres::{Session, statistics, subscription};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -43,11 +43,11 @@ impl BuildIndexes {
         Ok(())
     }
 
-    async fn build(&self, cx: &Context) -> Result<()> {
+    async fn build(&self, cx: &Context, target: &mut Session) -> Result<()> {
         if let Some(workers) = self.workers {
             self.build_by_table(cx, workers).await?;
         }
-        import_schema::import(cx, "build-indexes", after_data).await
+        import_schema::import(cx, target, "build-indexes", after_data).await
     }
 }
 
@@ -76,10 +76,10 @@ impl Operation for BuildIndexes {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let name = cx.names().mark;
-        let target = cx.target().await?;
+        let mut target = cx.target().await?;
         let subscribed = subscription::subscription(&target, &name).await?.is_some();
         subscription::disable_subscription(&target, &name).await?;
-        let built = self.build(cx).await;
+        let built = self.build(cx, &mut target).await;
         // Back to work before anything else, also when a statement failed: the source keeps WAL for us.
         let enabled = if subscribed { subscription::enable_subscription(&target, &name).await } else { Ok(()) };
         built?;

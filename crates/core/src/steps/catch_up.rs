@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure2neon_postgres::{Lsn, barrier, subscription};
+use azure2neon_postgres::{Lsn, barrier};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -35,9 +35,6 @@ impl Operation for CatchUp {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let (source, target) = (cx.source().await?, cx.target().await?);
-        let name = cx.names().mark;
-        // Confirmed positions then follow within milliseconds instead of the WAL writer's pace: the drain waits for them.
-        subscription::set_synchronous_commit(&target, &name, true).await?;
         let lsn = wait_applied(cx, &source, &target, DEADLINE).await?;
         Ok(json!({ "lsn": lsn.to_string() }))
     }

@@ -68,10 +68,14 @@ impl Operation for ImportSchema {
         // applied is known by its text, so nothing is applied twice.
         let tools = Tools::find(cx.settings.tools.as_deref(), cx.plan.source.server.major).await?;
         let ca_file = cx.settings.network.ca_file.as_deref();
-        let left_out = selection::catalog_ids(&cx.source().await?, &cx.plan.selection).await?;
-        let entries = schema::dump_schema_without(&tools, &cx.source_endpoint().await?, ca_file, cx.folder.path(), &left_out).await?;
+        let dump = async {
+            let left_out = selection::catalog_ids(&cx.source().await?, &cx.plan.selection).await?;
+            Ok(schema::dump_schema_without(&tools, &cx.source_endpoint().await?, ca_file, cx.folder.path(), &left_out).await?)
+        };
+        // Meanwhile the target is connected to: over a long line that takes as long as a schema.
+        let (entries, mut target) = tokio::try_join!(dump, cx.target())?;
         cx.folder.keep(SCHEMA, &entries)?;
-        import(cx, "import-schema", self.wants()).await?;
+        import(cx, &mut target, "import-schema", self.wants()).await?;
         Ok(Value::Null)
     }
 
@@ -157,10 +161,9 @@ pub(super) fn leave_out(cx: &Context, tables: &[QualifiedName]) -> Result<()> {
 }
 
 /// Applies the entries of these sections and fails with all that could not be applied and was not expected to fail.
-pub(super) async fn import(cx: &Context, step: &'static str, wanted: fn(Section) -> bool) -> Result<()> {
+pub(super) async fn import(cx: &Context, target: &mut Session, step: &'static str, wanted: fn(Section) -> bool) -> Result<()> {
     let entries: Vec<Entry> = entries(cx)?.into_iter().filter(|entry| wanted(entry.section)).collect();
-    let mut target = cx.target().await?;
-    let failures = schema::apply(&mut target, &cx.names().mark, &entries, &mut |done, total| {
+    let failures = schema::apply(target, &cx.names().mark, &entries, &mut |done, total| {
         cx.events.say(Event::Progress {
             step: step.to_owned(),
             done: done as u64,

@@ -2,14 +2,14 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
 use super::report::Shared;
-use super::transaction::transaction;
+use super::transaction::{noted, transaction};
 use super::{Connect, Connected};
 
 /// How long to wait before asking the connector again after it could not connect; short, because it bounds how exact an outage is measured.
@@ -18,6 +18,9 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(2);
 const REFUSED_PAUSE: Duration = Duration::from_millis(5);
 /// After this long without an answer a connection counts as lost.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// So far behind its time a session may be and still catch up.
+const LATE: Duration = Duration::from_secs(1);
+
 /// How one attempt at a transaction ended.
 pub(super) enum Attempt {
     Acknowledged,
@@ -36,7 +39,8 @@ pub(super) struct Session {
     pub(super) dice: fastrand::Rng,
     pub(super) shared: Arc<Shared>,
     pub(super) stopping: watch::Receiver<bool>,
-    pub(super) pause_between: Duration,
+    pub(super) every: Duration,
+    pub(super) full: i64,
 }
 
 impl Session {
@@ -62,6 +66,7 @@ impl Session {
 
     /// Writes until the connection is lost, the server refuses, or the writer is stopped.
     pub(super) async fn write_through(&mut self, connection: &Connected) {
+        let mut due = Instant::now();
         while !self.stopped() {
             self.seq += 1;
             let entry = (self.writer, self.seq);
@@ -74,13 +79,17 @@ impl Session {
                     return self.failed("commit", &why);
                 }
             }
-            self.rest(self.pause_between).await;
+            let now = Instant::now();
+            due = (due + self.every).max(now.checked_sub(LATE).unwrap_or(now));
+            self.rest(due.saturating_duration_since(now)).await;
         }
     }
 
     /// One transaction in two round trips, so that a far server slows the application down as little as possible.
     pub(super) async fn attempt(&mut self, client: &Client) -> Attempt {
-        let body = transaction(self.writer, self.seq, self.seq - self.shared.first_seq, &mut self.dice);
+        let turn = self.seq - self.shared.first_seq;
+        let (begin, rest) = (noted(self.writer, self.seq), turn % self.full == 0);
+        let body = if rest { begin + &transaction(self.writer, self.seq, turn / self.full, &mut self.dice) } else { begin };
         match timeout(PATIENCE, client.batch_execute(&body)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if is_only_this_transaction(&error) => {

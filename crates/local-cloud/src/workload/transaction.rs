@@ -2,18 +2,25 @@
 
 use std::fmt::Write as _;
 
-/// The statements of one transaction but its COMMIT. They are made of numbers only, so that nothing needs to be quoted.
+/// The beginning of a transaction: an entry in both ledgers.
+pub(super) fn noted(writer: i32, seq: i64) -> String {
+    format!(
+        "BEGIN;
+         INSERT INTO app.ledger (writer, seq, placed_at) VALUES ({writer}, {seq}, clock_timestamp());
+         INSERT INTO app.ledger_copy (writer, seq) VALUES ({writer}, {seq});"
+    )
+}
+
+/// The statements between that and its COMMIT. They are made of numbers only, so that nothing needs to be quoted.
 ///
-/// Always an entry in both ledgers and an order with its lines; the rest takes turns. Rows that sessions could fight over are touched in
+/// Always an order with its lines; the rest takes turns. Rows that sessions could fight over are touched in
 /// one order or belong to one writer, so that deadlocks stay rare.
 pub(super) fn transaction(writer: i32, seq: i64, turn: i64, dice: &mut fastrand::Rng) -> String {
     let part = dice.i32(1..=11_990);
     let customer = dice.i32(1..=12_000);
     let lines = dice.i32(1..=4);
     let mut sql = format!(
-        "BEGIN;
-         INSERT INTO app.ledger (writer, seq, placed_at) VALUES ({writer}, {seq}, clock_timestamp());
-         INSERT INTO app.ledger_copy (writer, seq) VALUES ({writer}, {seq});
+        "
          WITH placed AS (
            INSERT INTO sales.orders (customer_id, state, note) VALUES ({customer}, 'placed', 'writer {writer}') RETURNING id
          )

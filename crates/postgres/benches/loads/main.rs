@@ -8,6 +8,7 @@ mod floor;
 mod lab;
 mod line;
 mod ours;
+mod page;
 mod profile;
 mod report;
 mod rivals;
@@ -62,10 +63,12 @@ async fn main() {
             }
         }
     }
-    println!("\n{}", report::tables(&all));
+    let tables = report::tables(&all);
+    println!("\n{tables}");
     if let Some(file) = &arguments.write {
-        let text = report::page(&all, &failed, &lab::versions().await);
         // Cargo runs this in the package's folder; the user is in the workspace's.
-        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file), text).unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
+        let before = std::fs::read_to_string(&file).unwrap_or_default();
+        std::fs::write(file, page::page(&before, &tables, &failed, &lab::versions().await)).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use azure2neon_postgres::inventory::inventory;
 use azure2neon_postgres::schema::{self, Entry, Section, Tools, dump_schema};
 use azure2neon_postgres::subscription::Publisher;
 use azure2neon_postgres::walsender::{ExportedSlot, create_exported_slot};
-use azure2neon_postgres::{Endpoint, replication as r, statistics};
+use azure2neon_postgres::{Endpoint, Session, replication as r, statistics};
 
 use crate::lab::{MAJOR, Sites};
 use crate::support::client_bin;
@@ -22,9 +22,9 @@ const PART_BYTES: i64 = 256 << 20;
 type Result<T> = std::result::Result<T, String>;
 
 pub async fn stream(sites: &mut Sites<'_>, workers: usize) -> Result<()> {
-    let entries = dump(sites).await?;
+    let (entries, mut target) = tokio::try_join!(dump(sites), connect(&sites.target))?;
     sites.lap("dump the schema");
-    apply(&sites.target, &entries, |section| section == Section::PreData).await?;
+    apply_to(&mut target, &entries, |section| section == Section::PreData).await?;
     sites.lap("make the tables");
     let units = units(sites, workers).await.map_err(|error| error.to_string())?;
     sites.lap("divide and publish");
@@ -32,9 +32,10 @@ pub async fn stream(sites: &mut Sites<'_>, workers: usize) -> Result<()> {
     sites.lap("make the slot");
     load(sites, &slot, &entries, &units, workers).await.map_err(|error| error.to_string())?;
     sites.lap("copy and indexes");
-    apply(&sites.target, &entries, |section| section != Section::PreData).await?;
+    let mut target = connect(&sites.target).await?;
+    apply_to(&mut target, &entries, |section| section != Section::PreData).await?;
     sites.lap("rest of the schema");
-    statistics(&sites.target).await?;
+    statistics(&target).await?;
     sites.lap("statistics");
     Ok(())
 }
@@ -77,17 +78,18 @@ async fn load(
 
 /// How many tables are synchronized at once is the server's to say, 2 as it is set here.
 pub async fn direct(sites: &mut Sites<'_>, _jobs: usize) -> Result<()> {
-    let entries = dump(sites).await?;
+    let (entries, mut target) = tokio::try_join!(dump(sites), connect(&sites.target))?;
     sites.lap("dump the schema");
-    apply(&sites.target, &entries, |section| section != Section::PostData).await?;
+    apply_to(&mut target, &entries, |section| section != Section::PostData).await?;
     sites.lap("make the tables");
     synchronize(sites).await.map_err(|error| error.to_string())?;
     sites.lap("synchronization");
     indexes(sites, &entries).await.map_err(|error| error.to_string())?;
     sites.lap("indexes");
-    apply(&sites.target, &entries, |section| section == Section::PostData).await?;
+    let mut target = connect(&sites.target).await?;
+    apply_to(&mut target, &entries, |section| section == Section::PostData).await?;
     sites.lap("rest of the schema");
-    statistics(&sites.target).await?;
+    statistics(&target).await?;
     sites.lap("statistics");
     Ok(())
 }
@@ -125,13 +127,19 @@ pub async fn dump(sites: &Sites<'_>) -> Result<Vec<Entry>> {
 }
 
 pub async fn apply(target: &Endpoint, entries: &[Entry], wanted: impl Fn(Section) -> bool) -> Result<()> {
+    apply_to(&mut connect(target).await?, entries, wanted).await
+}
+
+async fn connect(target: &Endpoint) -> Result<Session> {
+    target.connect().await.map_err(|error| error.to_string())
+}
+
+async fn apply_to(target: &mut Session, entries: &[Entry], wanted: impl Fn(Section) -> bool) -> Result<()> {
     let entries: Vec<Entry> = entries.iter().filter(|entry| wanted(entry.section)).cloned().collect();
-    let mut session = target.connect().await.map_err(|error| error.to_string())?;
-    let failures = schema::apply(&mut session, MARK, &entries, &mut |_, _| {}).await.map_err(|error| error.to_string())?;
+    let failures = schema::apply(target, MARK, &entries, &mut |_, _| {}).await.map_err(|error| error.to_string())?;
     if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}")) }
 }
 
-async fn statistics(target: &Endpoint) -> Result<()> {
-    let session = target.connect().await.map_err(|error| error.to_string())?;
-    statistics::gather_missing(&session).await.map_err(|error| error.to_string())
+async fn statistics(target: &Session) -> Result<()> {
+    statistics::gather_missing(target).await.map_err(|error| error.to_string())
 }

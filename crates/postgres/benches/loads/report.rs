@@ -1,4 +1,4 @@
-//! Medians, ratios with their spread, and the page of results.
+//! Medians, and ratios with their spread.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -161,19 +161,6 @@ fn table(text: &mut String, rtt: Duration, groups: &[Group<'_>]) {
     }
 }
 
-fn cores() -> f64 {
+pub fn cores() -> f64 {
     std::thread::available_parallelism().map_or(1, usize::from) as f64
-}
-
-/// docs/benchmarks.md.
-pub fn page(all: &[Measurement], failed: &[String], versions: &[String]) -> String {
-    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kib: u64 = memory.lines().next().and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or_default();
-    let machine = format!("{} cores and {} GB of memory for both servers and the program", cores(), (kib >> 20) + 1);
-    let failed = if failed.is_empty() { "none".to_owned() } else { failed.join("; ") };
-    include_str!("page.md")
-        .replace("{failed}", &failed)
-        .replace("{versions}", &versions.iter().map(|one| format!("- {one}")).collect::<Vec<_>>().join("\n"))
-        .replace("{machine}", &machine)
-        .replace("{tables}", tables(all).trim_end())
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use futures::future::try_join_all;
+use tokio_postgres::types::Type;
 
 use super::manners::Manners;
 use super::marks::{Epoch, Marks};
@@ -21,6 +22,9 @@ use crate::schema::{self, Entry};
 
 /// Tables that are smaller than this on average, in bytes, go as one.
 const AS_ONE: i64 = 2 << 20;
+
+/// What all workers together take of the target's memory for index builds at least, in MiB.
+const UPKEEP_MEMORY: i64 = 512;
 
 /// A load to be done.
 pub struct Load<'a> {
@@ -94,6 +98,8 @@ pub(super) struct Running<'a> {
     pub(super) parts_in: AtomicUsize,
     pub(super) gone: Mutex<BTreeSet<QualifiedName>>,
     pub(super) tracker: Tracker,
+    /// What each worker's session on the target may use to build indexes, as statements.
+    pub(super) upkeep: String,
 }
 
 impl Load<'_> {
@@ -165,6 +171,7 @@ impl Load<'_> {
             parts_in: AtomicUsize::new(0),
             gone: Mutex::new(gone),
             tracker,
+            upkeep: upkeep(target, self.manners.most()).await?,
         };
         let ready = running.first(&open);
         running.queue.add(ready);
@@ -195,6 +202,19 @@ impl Load<'_> {
         }
         tracker
     }
+}
+
+/// What each of so many sessions may use to build indexes: what the server gives one by default, which Neon sizes by its compute, or its
+/// part of what any compute has; and its part of the server's parallel workers.
+async fn upkeep(target: &Session, sessions: usize) -> Result<String> {
+    let sql = "select greatest(($1 / $2) << 10, m.setting::pg_catalog.int8),
+                      greatest(w.setting::pg_catalog.int8, p.setting::pg_catalog.int8 / $2)
+               from pg_catalog.pg_settings m, pg_catalog.pg_settings w, pg_catalog.pg_settings p
+               where m.name = 'maintenance_work_mem' and w.name = 'max_parallel_maintenance_workers' and p.name = 'max_parallel_workers'";
+    let sessions = i64::try_from(sessions).unwrap_or(i64::MAX);
+    let row = target.query_typed_one(sql, &[(&UPKEEP_MEMORY, Type::INT8), (&sessions, Type::INT8)]).await?;
+    let (kilobytes, workers): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(format!("set maintenance_work_mem = '{kilobytes}kB'; set max_parallel_maintenance_workers = {workers}"))
 }
 
 impl Running<'_> {

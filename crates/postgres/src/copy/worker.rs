@@ -13,8 +13,6 @@ use crate::error::{Doing, Error, Result};
 use crate::ident::literal;
 use crate::schema::{self, Entry};
 
-/// What all workers together may take of the target's memory for index builds, in MiB.
-const MAINTENANCE_MEMORY: usize = 512;
 /// So often a worker whose connections break takes up its work again,
 const TRIES: u32 = 6;
 /// after this long at first, and twice as long each time.
@@ -62,9 +60,10 @@ impl Running<'_> {
     async fn connect(&self) -> Result<Lines> {
         let (source, mut target) = tokio::try_join!(Wire::connect(self.load.source), Wire::connect(self.load.target))?;
         // What is marked is flushed at the end, and with it everything before.
-        let memory = MAINTENANCE_MEMORY / self.load.manners.most();
-        let settings = format!("set synchronous_commit = off; set maintenance_work_mem = '{memory}MB'");
-        target.execute(&settings).await.doing(|| "prepare a worker's session on the target")?;
+        target
+            .execute(&format!("set synchronous_commit = off; {}", self.upkeep))
+            .await
+            .doing(|| "prepare a worker's session on the target")?;
         Ok(Lines { source, target })
     }
 
