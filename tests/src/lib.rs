@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use azure2neon_local_cloud::application::Application;
+use azure2neon_local_cloud::workload::{self, Writer, WriterReport};
 use azure2neon_local_cloud::{LocalCloud, Options};
 use serde_json::Value;
 
@@ -197,6 +198,15 @@ impl Rig {
         application
     }
 
+    /// Stops the writer, and fails the test unless the target has every commit that was acknowledged to it, once, and at least so many.
+    pub async fn expect_commits(&self, writer: Writer, least: usize) -> WriterReport {
+        let report = writer.stop().await;
+        let target = self.cloud.compute_superuser(&self.database, &self.database).await.unwrap();
+        let verdict = workload::verify(&target, &report).await.unwrap();
+        assert!(verdict.is_clean() && verdict.acknowledged >= least, "{verdict:?}");
+        report
+    }
+
     /// Everything about the source that a migration may change and must put back: catalog, settings, firewall, parameters.
     pub async fn source_state(&self) -> Value {
         let client = self.cloud.source_superuser(&self.database).await.unwrap();
@@ -326,6 +336,13 @@ impl Outcome {
         }
         assert!(self.stderr.contains("next:"), "no remedy in:\n{}", self.stderr);
         self
+    }
+
+    /// Fails the test unless at least so many tables were compared at the end, and all are equal.
+    #[track_caller]
+    pub fn expect_equal(&self, least: usize) {
+        let tables = self.event("summary")["summary"]["comparison"]["tables"].as_array().unwrap().clone();
+        assert!(tables.len() >= least && tables.iter().all(|table| table["verdict"] == "equal"), "{tables:?}");
     }
 
     /// The JSON event of this name, the last one.

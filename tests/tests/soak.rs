@@ -1,11 +1,9 @@
 //! Whole migrations under a thousand transactions a second, one after another: run by `scripts/soak`.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use azure2neon_local_cloud::workload::{self, Writer, WriterOptions};
+use azure2neon_local_cloud::workload::{Writer, WriterOptions};
 use azure2neon_tests::Rig;
-use serde_json::Value;
 
 const MIGRATE: [&str; 7] = ["migrate", "--cut-over", "--yes", "--output", "json", "--copy", "stream"];
 const VERSIONS: [(u32, u32); 4] = [(14, 16), (15, 17), (17, 17), (17, 18)];
@@ -37,43 +35,33 @@ async fn watch(rig: &Rig) -> Option<bool> {
 
 async fn migrate(from: u32, to: u32) -> String {
     let rig = Rig::bikeparts(|options| (options.source_major, options.target_major_default) = (from, to)).await;
-    let folder = tempfile::tempdir().unwrap();
-    let output = std::fs::File::create(folder.path().join("events")).unwrap();
     let (writer, began) = (Writer::start(rig.application(), WRITER), Instant::now());
-    let mut child = rig.program(&MIGRATE).stdout(output).stderr(Stdio::inherit()).spawn().unwrap();
     let mut seen: Option<bool> = None;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
+    let watching = async {
+        loop {
+            if let Some(superuser) = watch(&rig).await {
+                seen = Some(seen.unwrap_or(false) || superuser);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        if let Some(superuser) = watch(&rig).await {
-            seen = Some(seen.unwrap_or(false) || superuser);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let outcome = tokio::select! {
+        outcome = rig.run(&MIGRATE) => outcome.expect_success(),
+        () = watching => unreachable!(),
     };
     let seconds = began.elapsed().as_secs_f64();
-    let report = writer.stop().await;
-    let text = std::fs::read_to_string(folder.path().join("events")).unwrap();
-    assert!(status.success(), "{text}");
-    let events: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let summary = &events.iter().rfind(|event| event["event"] == "summary").unwrap()["summary"];
-    let tables = summary["comparison"]["tables"].as_array().unwrap();
-    assert!(tables.len() >= 60 && tables.iter().all(|table| table["verdict"] == "equal"), "{tables:?}");
+    outcome.expect_equal(60);
     assert_eq!(seen, Some(false), "a superuser copied, or nobody was seen");
-    let target = rig.cloud.compute_superuser("bikeparts", "bikeparts").await.unwrap();
-    let verdict = workload::verify(&target, &report).await.unwrap();
-    assert!(verdict.is_clean(), "{verdict:?}");
+    let report = rig.expect_commits(writer, 1).await;
     let source = rig.cloud.source_superuser(&rig.database).await.unwrap();
     let slots: i64 = source.query_one("select count(*) from pg_replication_slots", &[]).await.unwrap().get(0);
     assert_eq!(slots, 0);
     rig.stop().await;
-    let rate = report.acknowledged.len() as f64 / seconds;
+    let outage = report.longest_outage();
+    let rate = report.acknowledged.len() as f64 / (seconds - outage as f64 / 1000.0);
     format!(
-        "{from} to {to}: {seconds:.1} s, {rate:.0} commits/s, {} of {} tables equal, {} acknowledged commits, none missing, outage {} ms",
-        tables.len(),
-        tables.len(),
-        verdict.acknowledged,
-        report.longest_outage()
+        "{from} to {to}: {seconds:.1} s, {rate:.0} commits/s outside an outage of {outage} ms; {} acknowledged, none missing; all tables equal",
+        report.acknowledged.len()
     )
 }
 
