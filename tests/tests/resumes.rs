@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// The target's sessions into which rows are copied.
 const COPYING: &str = "query ilike '%from stdin%' and state = 'active'";
+/// The source's session that keeps the snapshot.
+const SNAPSHOT: &str = "query ilike 'select pg_catalog.pg_export_snapshot%'";
 /// It is broken off after each unit, and after so long without one.
 const UNHEEDED: Duration = Duration::from_millis(1500);
 
@@ -106,7 +108,7 @@ async fn ten_breaks(from: u32, to: u32) {
                 link.cut();
                 true
             }
-            2 => terminate(&rig, true, "query ilike 'select pg_catalog.pg_export_snapshot%'").await,
+            2 => terminate(&rig, true, SNAPSHOT).await,
             _ => terminate(&rig, false, COPYING).await,
         };
         breaks[way] += i32::from(broken);
@@ -120,5 +122,44 @@ async fn ten_breaks(from: u32, to: u32) {
     let source = rig.cloud.source_superuser("bikeparts").await.unwrap();
     let left = "select (select count(*) from pg_replication_slots) + (select count(*) from pg_publication)";
     assert_eq!(source.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
+    rig.stop().await;
+}
+
+/// Killed when the first subscription applies what both do and the second is still there: that one must never run again.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_between_taking_over_and_dropping() {
+    let rig = Rig::bikeparts(|options| (options.source_major, options.target_major_default) = (16, 17)).await;
+    rig.stream();
+    rig.configure("copy", "part_size = \"1MB\"");
+    let writer = Writer::start(rig.application(), WriterOptions { sessions: 2, every: Duration::from_millis(20), full: 1 });
+    let link = rig.cloud.operator_link().clone();
+    link.set_bandwidth(Some(10 << 20));
+    let mut child = start(&rig);
+    while finished(&rig).await.is_empty() || !terminate(&rig, true, SNAPSHOT).await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    link.set_bandwidth(None);
+    let target = rig.cloud.compute_superuser("bikeparts", "bikeparts").await.unwrap();
+    // Whoever drops a subscription doesn't come back from it.
+    let stop = "create function public.sleeps() returns event_trigger language plpgsql as 'begin perform pg_sleep(600); end';
+        create event trigger sleeps on ddl_command_start when tag in ('DROP SUBSCRIPTION') execute function public.sleeps()";
+    target.batch_execute(stop).await.unwrap();
+    let dropping = "select pid from pg_stat_activity where query ilike 'drop subscription%' and state = 'active'";
+    let began = Instant::now();
+    while target.query(dropping, &[]).await.unwrap().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none(), "nothing was dropped");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let end = format!("select pg_terminate_backend(pid, 10000) from ({dropping}) as dropping");
+    target.batch_execute(&end).await.unwrap();
+    target.batch_execute("drop event trigger sleeps; drop function public.sleeps()").await.unwrap();
+    let resting = "select count(*), count(*) filter (where not subenabled) from pg_subscription";
+    let row = target.query_one(resting, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (2, 1));
+
+    rig.run(&MIGRATE).await.expect_success().expect_equal(60);
+    rig.expect_commits(writer, 50).await;
     rig.stop().await;
 }

@@ -137,16 +137,23 @@ impl<'a> Epochs<'a> {
     pub async fn take_up(&self) -> Result<()> {
         let conninfo = self.conninfo().await?;
         let is_new = self.cx.take_password_renewed();
+        let carried = self.carried_by_first().await?;
         for epoch in all() {
             let name = feed(self.cx, epoch).name;
-            if self.is_subscribed(epoch).await? {
-                if is_new {
-                    subscription::set_connection(&self.target, &name, &conninfo).await?;
-                }
+            let Some(state) = subscription::subscription(&self.target, &name).await? else { continue };
+            if is_new {
+                subscription::set_connection(&self.target, &name, &conninfo).await?;
+            }
+            // One that was about to be dropped must rest: the first applies what it did.
+            let is_over = epoch > 1
+                && !carried.is_empty()
+                && state.publications.iter().all(|publication| *publication == name || carried.contains(publication));
+            if is_over {
+                self.merge(epoch).await?;
+            } else {
                 subscription::enable_subscription(&self.target, &name).await?;
             }
         }
-        let carried = self.carried_by_first().await?;
         for (epoch, units) in self.by_epoch().await? {
             if epoch > 1 && units.iter().all(|unit| carried.contains(&self.publication(unit))) {
                 self.merge(epoch).await?;
@@ -192,8 +199,11 @@ impl<'a> Epochs<'a> {
             let lag = &mut |lag: &barrier::Lag| self.cx.events.say(Event::Lag { bytes: lag.bytes });
             barrier::wait_applied(&self.source, &self.target, &feed(self.cx, epoch), CATCH_UP, lag).await?;
         }
-        for epoch in epochs.into_iter().filter(|epoch| *epoch > 1) {
-            self.merge(epoch).await?;
+        for epoch in all().skip(1) {
+            // One from which everything was taken back has no units any more.
+            if epochs.contains(&epoch) || self.is_subscribed(epoch).await? {
+                self.merge(epoch).await?;
+            }
         }
         self.take_back_changed().await?;
         // From here on one subscription applies everything in its order.
