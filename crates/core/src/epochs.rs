@@ -145,9 +145,7 @@ impl<'a> Epochs<'a> {
                 subscription::set_connection(&self.target, &name, &conninfo).await?;
             }
             // One that was about to be dropped must rest: the first applies what it did.
-            let is_over = epoch > 1
-                && !carried.is_empty()
-                && state.publications.iter().all(|publication| *publication == name || carried.contains(publication));
+            let is_over = epoch > 1 && !carried.is_empty() && state.is_carried(&name, |publication| carried.contains(publication));
             if is_over {
                 self.merge(epoch).await?;
             } else {

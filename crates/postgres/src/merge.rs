@@ -91,7 +91,7 @@ impl Merge {
     /// Whether the first subscription has all publications of the second but for that of its barrier.
     async fn is_taken_over(&self, target: &Session, from: &SubscriptionState) -> Result<bool> {
         let into = self.state(target, &self.into).await?;
-        Ok(from.publications.iter().all(|publication| *publication == self.from.name || into.publications.contains(publication)))
+        Ok(from.is_carried(&self.from.name, |publication| into.publications.contains(publication)))
     }
 
     async fn state(&self, target: &Session, feed: &Feed) -> Result<SubscriptionState> {

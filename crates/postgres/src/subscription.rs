@@ -61,6 +61,13 @@ pub struct SubscriptionState {
     pub latest_end_lsn: Option<Lsn>,
 }
 
+impl SubscriptionState {
+    /// Whether another subscription, which `has` its publications, does all that this one does, but for the barrier's of its own name.
+    pub fn is_carried(&self, name: &str, has: impl Fn(&String) -> bool) -> bool {
+        self.publications.iter().all(|publication| publication == name || has(publication))
+    }
+}
+
 /// What dropping a subscription left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dropped {
