@@ -11,6 +11,7 @@ select pg_catalog.json_build_object(
     'relations', (select pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::regclass, relkind, relreplident, relpersistence, coalesce(relacl, pg_catalog.acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner)), relrowsecurity, relforcerowsecurity) order by c.oid::regclass::text)
                   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = relnamespace
                   where relkind in ('r', 'p', 'v', 'm', 'S', 'i') and nspname !~ '^(pg_|information_schema)'),
+    'connection limits', (select pg_catalog.json_agg(pg_catalog.json_build_array(datname, datconnlimit) order by datname) from pg_catalog.pg_database),
     'settings', (select pg_catalog.json_agg(pg_catalog.json_build_array(setdatabase, setrole, setconfig) order by setdatabase, setrole)
                  from pg_catalog.pg_db_role_setting),
     'default privileges', (select pg_catalog.json_agg(pg_catalog.json_build_array(defaclrole::regrole, defaclnamespace, defaclobjtype, defaclacl) order by oid)

@@ -47,32 +47,35 @@ impl Access {
 
     /// A session on the source.
     pub async fn connect(&self, server: &SourceServer, endpoint: &Endpoint) -> Result<Session> {
-        endpoint.connect().await.map_err(|refused| {
-            let address = refused.refused_address();
-            let error = Error::from(refused);
-            match (address, error.kind()) {
-                (Some(address), _) => error.hint(format!(
-                    "let {address} in: `{}`; or begin or go on with --open-firewall, which does so for as long as the run lasts",
-                    server.az_allow(address)
-                )),
-                (None, ErrorKind::Credentials) => error.hint(match &self.login {
-                    Login::Password(_) => {
-                        "the password of the source's login is read from AZURE2NEON_SOURCE_PASSWORD or `password_file` under [source]"
-                            .to_owned()
-                    }
-                    Login::Token(cloud) => format!(
-                        "`user` under [source] must be the role that stands for {}: `az postgres flexible-server microsoft-entra-admin \
-                         list --resource-group {} --server-name {}`",
-                        cloud.identity(),
-                        server.resource_group,
-                        server.name
-                    ),
-                }),
-                (None, ErrorKind::Unreachable) => {
-                    error.hint("see that the server runs, that its firewall lets this machine in, and that this network lets port 5432 out; then run the same command again")
+        endpoint.connect().await.map_err(|refused| self.explain(server, refused))
+    }
+
+    /// What to do about a source that refused a connection.
+    pub fn explain(&self, server: &SourceServer, refused: azure2neon_postgres::Error) -> Error {
+        let address = refused.refused_address();
+        let error = Error::from(refused);
+        match (address, error.kind()) {
+            (Some(address), _) => error.hint(format!(
+                "let {address} in: `{}`; or begin or go on with --open-firewall, which does so for as long as the run lasts",
+                server.az_allow(address)
+            )),
+            (None, ErrorKind::Credentials) => error.hint(match &self.login {
+                Login::Password(_) => {
+                    "the password of the source's login is read from AZURE2NEON_SOURCE_PASSWORD or `password_file` under [source]"
+                        .to_owned()
                 }
-                _ => error,
+                Login::Token(cloud) => format!(
+                    "`user` under [source] must be the role that stands for {}: `az postgres flexible-server microsoft-entra-admin \
+                     list --resource-group {} --server-name {}`",
+                    cloud.identity(),
+                    server.resource_group,
+                    server.name
+                ),
+            }),
+            (None, ErrorKind::Unreachable) => {
+                error.hint("see that the server runs, that its firewall lets this machine in, and that this network lets port 5432 out; then run the same command again")
             }
-        })
+            _ => error,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use azure2neon_postgres::walsender::ExportedSlot;
-use azure2neon_postgres::{Endpoint, Inventory, Session};
+use azure2neon_postgres::{Endpoint, Inventory, Session, fence};
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -15,10 +15,14 @@ use crate::cloud::{SourceCloud, TargetCloud, TargetConnection, TargetProject};
 use crate::door::Door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
+use crate::held::Held;
 use crate::journal::{RunFolder, State};
 use crate::plan::{Names, Plan};
 use crate::selection;
 use crate::settings::Settings;
+
+/// The step that closes the source.
+pub const FENCE: &str = "fence-writes";
 
 /// Both clouds.
 #[derive(Clone)]
@@ -46,13 +50,14 @@ pub struct Context {
     replication_password: Mutex<Option<SecretString>>,
     password_renewed: AtomicBool,
     slot: Mutex<Option<ExportedSlot>>,
+    held: Mutex<Option<Arc<Held>>>,
 }
 
 impl Context {
     /// A context for the run in `folder`.
     pub fn new(plan: Plan, settings: Settings, clouds: Clouds, access: Access, folder: RunFolder, events: Events) -> Self {
-        let (target_endpoint, replication_password, password_renewed, slot) = Default::default();
-        Self { plan, settings, clouds, folder, events, access, target_endpoint, replication_password, password_renewed, slot }
+        let (target_endpoint, replication_password, password_renewed, slot, held) = Default::default();
+        Self { plan, settings, clouds, folder, events, access, target_endpoint, replication_password, password_renewed, slot, held }
     }
 
     /// Ends the run's use of its folder and gives it back.
@@ -71,9 +76,44 @@ impl Context {
         self.access.source_endpoint(&self.settings, &source.server.host, &source.user, &self.names().mark).await
     }
 
-    /// A session in the source's database.
+    /// A session in the source's database, also when that is closed by the fence.
     pub async fn source(&self) -> Result<Session> {
-        self.access.connect(&self.plan.source.server, &self.source_endpoint().await?).await
+        let endpoint = self.source_endpoint().await?;
+        let opened = match endpoint.connect().await {
+            Err(refused) if fence::is_closed(&refused) && self.folder.touched(FENCE) => {
+                fence::pass(&fence::beside(&endpoint), &endpoint).await
+            }
+            opened => opened,
+        };
+        opened.map_err(|refused| self.access.explain(&self.plan.source.server, refused))
+    }
+
+    /// A session in the source's database that acts as the replication role, for what takes REPLICATION: Azure's administrator may have
+    /// none of its own. Its password, which the subscription holds, stays as it is.
+    pub async fn source_as_replication(&self) -> Result<Session> {
+        let session = self.source().await?;
+        azure2neon_postgres::roles::act_as(&session, &self.names().mark).await?;
+        Ok(session)
+    }
+
+    /// A database of the source's server from which the fence is lowered: none but the fenced one is closed.
+    pub async fn beside_source(&self) -> Result<Endpoint> {
+        Ok(fence::beside(&self.source_endpoint().await?))
+    }
+
+    /// Keeps what the cut-over works with.
+    pub async fn hold(&self, held: Held) {
+        *self.held.lock().await = Some(Arc::new(held));
+    }
+
+    /// What the cut-over works with.
+    pub async fn held(&self) -> Result<Arc<Held>> {
+        self.held.lock().await.clone().ok_or_else(|| Error::new(ErrorKind::Internal, "the cut-over's sessions are not open"))
+    }
+
+    /// Lets go of it.
+    pub async fn let_go(&self) {
+        self.held.lock().await.take();
     }
 
     /// What the source holds of what is moved.

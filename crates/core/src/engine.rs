@@ -1,24 +1,21 @@
 //! Runs a plan: observes, journals the intent, applies, observes again. To go on after a crash is the same loop.
 
-use std::time::{Duration, Instant};
+mod cut_over;
+mod timeline;
 
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::clock;
-use crate::context::Context;
+use crate::context::{Context, FENCE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::journal::{State, What};
 use crate::operation::Observed;
-use crate::plan::{Mode, Stage, Step};
-use crate::units;
+use crate::plan::{Stage, Step};
 
 /// The journal's key for the run as a whole.
 const RUN: &str = "";
-const FENCE: &str = "fence-writes";
-/// Whoever needs longer than this to come into step would not drain in a bearable time either.
-const IN_STEP: Duration = Duration::from_secs(60);
 const HAND_OVER: &str = "hand-over";
 
 /// Runs one plan. Its methods may be called in any process, again and again; each goes on where things are.
@@ -52,32 +49,12 @@ impl Engine {
         Ok(())
     }
 
-    /// The cut-over. Until the hand-over begins, whatever goes wrong reopens the source.
-    pub async fn cut_over(&self) -> Result<()> {
-        self.refuse_if_aborting()?;
-        if self.is_done(HAND_OVER) {
-            return Ok(());
-        }
-        if self.cx.folder.state(HAND_OVER) == State::Started {
-            self.cx.events.notice("An earlier process began the hand-over: going on with it. The source stays closed.");
-        } else {
-            if self.cx.folder.touched(FENCE) {
-                self.cx.events.notice("A cut-over was broken off: the source is reopened and the cut-over starts afresh.");
-                self.reopen("an earlier cut-over was broken off", clock::stopwatch()).await?;
-            }
-            self.warm_up().await?;
-            self.cx.events.say(Event::Stage { stage: Stage::CutOver });
-            self.fence_and_prove().await?;
-        }
-        self.run_step(self.step(HAND_OVER)?).await
-    }
-
     /// Removes what the run made; the target stays.
     pub async fn finish(&self) -> Result<()> {
         self.refuse_if_aborting()?;
-        if !self.is_done(HAND_OVER) {
-            return Err(Error::new(ErrorKind::Configuration, "there is nothing to finish: the hand-over has not been done")
-                .hint("`azure2neon cut-over` hands over; `azure2neon abort` gives up and undoes everything"));
+        if !self.is_stage_done(Stage::CutOver) {
+            return Err(Error::new(ErrorKind::Configuration, "there is nothing to finish: the cut-over is not complete")
+                .hint("`azure2neon cut-over` completes it; before the hand-over `azure2neon abort` gives up and undoes everything"));
         }
         self.run_stage(Stage::Finish).await?;
         if self.cx.settings.reopen_source && self.cx.folder.touched(FENCE) {
@@ -134,73 +111,6 @@ impl Engine {
         for step in open {
             self.run_step(step).await?;
         }
-        Ok(())
-    }
-
-    /// What must be so shortly before the fence: in step and equal again, since an old proof says little; or an empty target.
-    async fn warm_up(&self) -> Result<()> {
-        let last = if self.cx.plan.mode == Mode::Offline { Stage::PrepareTarget } else { Stage::KeepInStep };
-        let steps: Vec<&Step> = self.cx.plan.steps.iter().filter(|step| step.stage == last).collect();
-        if let Some(step) = steps.iter().find(|step| !self.is_done(step.id())) {
-            return Err(Error::new(ErrorKind::Configuration, format!("not ready to cut over: {} is not done", step.id()))
-                .hint("`azure2neon migrate` goes on until it is"));
-        }
-        if self.cx.plan.mode == Mode::Offline {
-            let import = self.step("import-schema")?;
-            self.cx.folder.record(import.id(), What::Reset)?;
-            return self.run_step(import).await;
-        }
-        let catch_up = self.step("catch-up")?;
-        self.cx.folder.record(catch_up.id(), What::Reset)?;
-        tokio::time::timeout(IN_STEP, self.run_step(catch_up)).await.unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::Timeout,
-                format!("the target was not in step within {} s, so the cut-over was not begun", IN_STEP.as_secs()),
-            )
-            .hint("nothing was stopped; `azure2neon migrate` waits until it is in step, then cut over"))
-        })
-    }
-
-    /// From the fence to the proof. On any failure, at `--max-pause`, or when asked to stop, the source is reopened.
-    async fn fence_and_prove(&self) -> Result<()> {
-        let limit = self.cx.max_pause();
-        let since = clock::stopwatch();
-        let mut current = FENCE;
-        let proven = async {
-            for step in self.cx.plan.steps.iter().filter(|step| step.stage == Stage::CutOver && step.id() != HAND_OVER) {
-                current = step.id();
-                self.run_step(step).await?;
-            }
-            Ok(())
-        };
-        let outcome = tokio::time::timeout(limit, proven).await;
-        let failure = match outcome {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error,
-            Err(_) => pause_exceeded(limit, current).in_step(current),
-        };
-        self.reopen(failure.message(), since).await?;
-        Err(failure)
-    }
-
-    async fn reopen(&self, reason: &str, since: Instant) -> Result<()> {
-        let fence = self.step(FENCE)?;
-        // The source must be reopened even when somebody asked us to stop; a few tries, for it can't wait.
-        let mut result = Ok(());
-        for attempt in 0..5 {
-            if attempt > 0 {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            result = fence.action.operation().undo(&self.cx).await;
-            if result.is_ok() {
-                break;
-            }
-        }
-        result.map_err(|error| error.in_step(FENCE))?;
-        for step in self.cx.plan.steps.iter().filter(|step| step.stage == Stage::CutOver) {
-            self.cx.folder.record(step.id(), What::Undone)?;
-        }
-        self.cx.events.say(Event::Reopened { reason: reason.to_owned(), milliseconds: clock::milliseconds_since(since) });
         Ok(())
     }
 
@@ -275,13 +185,4 @@ fn describe(observed: &Observed) -> String {
         Observed::Partial(what) => what.clone(),
         _ => "it is not there".into(),
     }
-}
-
-/// The error for a source that was reopened because the pause grew too long.
-fn pause_exceeded(limit: Duration, during: &str) -> Error {
-    Error::new(
-        ErrorKind::PauseExceeded,
-        format!("the cut-over was not proven within --max-pause {} ({during} took too long); the source takes writes again and nothing was handed over", units::milliseconds(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))),
-    )
-    .hint("try again at a quieter hour with `azure2neon cut-over`, or allow a longer --max-pause")
 }

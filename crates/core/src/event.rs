@@ -107,6 +107,13 @@ pub enum Event {
         /// The text.
         text: String,
     },
+    /// How long the parts of the cut-over took, some of them at the same time.
+    Timeline {
+        /// In the order in which they began.
+        parts: Vec<TimelinePart>,
+        /// From right before the fence to the first write of a new client on the target.
+        outage_milliseconds: f64,
+    },
     /// The source takes writes again, after a cut-over that was not completed.
     Reopened {
         /// Why.
@@ -114,6 +121,17 @@ pub enum Event {
         /// How long writes were refused.
         milliseconds: u64,
     },
+}
+
+/// A part of a cut-over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimelinePart {
+    /// The step, or what was done besides.
+    pub part: String,
+    /// When it began, in milliseconds since right before the fence.
+    pub at: f64,
+    /// How long it took.
+    pub milliseconds: f64,
 }
 
 /// How far a copy through this machine is.

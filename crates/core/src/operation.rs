@@ -50,6 +50,11 @@ pub trait Operation: Send + Sync {
     /// Makes it so; the result is the step's output where it can only be told by doing.
     async fn apply(&self, cx: &Context) -> Result<Value>;
 
+    /// Whether it may run at the same time as its neighbours that may, too; for a cut-over, in which every round trip counts.
+    fn beside(&self) -> bool {
+        false
+    }
+
     /// Takes it back; no error if there is nothing to take back.
     async fn undo(&self, _cx: &Context) -> Result<()> {
         Ok(())

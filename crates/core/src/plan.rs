@@ -10,7 +10,7 @@ use crate::settings::Home;
 use crate::steps::Action;
 
 /// The plan's format; a program refuses one that it doesn't know.
-pub const PLAN_VERSION: u32 = 2;
+pub const PLAN_VERSION: u32 = 3;
 
 /// A migration, decided.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ impl Mode {
     /// How long the source may refuse writes, if nobody says otherwise.
     pub fn usual_pause(self) -> Duration {
         match self {
-            Self::Online => Duration::from_secs(30),
+            Self::Online => Duration::from_secs(5),
             Self::Offline => Duration::from_secs(3600),
         }
     }
@@ -223,6 +223,8 @@ pub enum Stage {
     BringOver,
     /// Catch up and compare while writes go on.
     KeepInStep,
+    /// What makes the pause short, right before it.
+    WarmUp,
     /// Writes stop, the rest drains, the proof, the hand-over.
     CutOver,
     /// Everything that the run made is removed.
@@ -237,6 +239,7 @@ impl Stage {
             Self::PrepareSource => "Prepare the source",
             Self::BringOver => "Bring it over",
             Self::KeepInStep => "Keep in step",
+            Self::WarmUp => "Warm up",
             Self::CutOver => "Cut over",
             Self::Finish => "Finish",
         }

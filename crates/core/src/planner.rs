@@ -101,35 +101,43 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: Co
     );
     add(Stage::BringOver, copy::bring_over(copy, settings, &mark));
     add(Stage::BringOver, target::keep_history(survey, settings).into_iter().collect());
-    add(Stage::KeepInStep, vec![Action::CatchUp(steps::CatchUp {}), Action::Compare(steps::Compare {})]);
+    add(
+        Stage::KeepInStep,
+        vec![
+            Action::CatchUp(steps::CatchUp {}),
+            Action::SetSequencesAhead(steps::SetSequencesAhead {}),
+            Action::Compare(steps::Compare {}),
+        ],
+    );
+    add(Stage::WarmUp, refresh(&survey.inventory));
+    add(Stage::WarmUp, vec![Action::WarmUp(steps::WarmUp {})]);
+    add(Stage::CutOver, vec![Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }), Action::Drain(steps::Drain {})]);
+    add(Stage::CutOver, unlogged(&survey.inventory));
     add(
         Stage::CutOver,
         vec![
-            Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }),
-            Action::Drain(steps::Drain {}),
-            Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned: unlogged(&survey.inventory) }),
+            Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len() }),
+            Action::FinalCompare(steps::FinalCompare {}),
+            Action::ProveFence(steps::ProveFence {}),
+            Action::HandOver(steps::HandOver {}),
         ],
     );
-    add(Stage::CutOver, closing(&survey.inventory));
     let mut finish = finish(&steps);
     finish.push(target::restore(survey, settings));
     steps.extend(finish.into_iter().map(|action| Step { stage: Stage::Finish, action }));
     steps
 }
 
-/// The end of every cut-over, from what rows don't carry to the hand-over.
-fn closing(inventory: &Inventory) -> Vec<Action> {
-    let populated = inventory.materialized_views.iter().filter(|view| view.populated).count();
-    vec![
-        Action::SetSequences(steps::SetSequences { planned: inventory.sequences.len() }),
-        Action::RefreshViews(steps::RefreshViews { planned: populated }),
-        Action::FinalCompare(steps::FinalCompare {}),
-        Action::HandOver(steps::HandOver {}),
-    ]
+/// The refresh of materialized views, if any holds data.
+fn refresh(inventory: &Inventory) -> Vec<Action> {
+    let planned = inventory.materialized_views.iter().filter(|view| view.populated).count();
+    if planned == 0 { Vec::new() } else { vec![Action::RefreshViews(steps::RefreshViews { planned })] }
 }
 
-fn unlogged(inventory: &Inventory) -> usize {
-    inventory.tables.iter().filter(|table| table.has_storage() && table.persistence == Persistence::Unlogged).count()
+/// The copy of unlogged tables, if there are any.
+fn unlogged(inventory: &Inventory) -> Vec<Action> {
+    let planned = inventory.tables.iter().filter(|table| table.has_storage() && table.persistence == Persistence::Unlogged).count();
+    if planned == 0 { Vec::new() } else { vec![Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned })] }
 }
 
 fn bytes(inventory: &Inventory) -> i64 {

@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 
 use crate::connect::Session;
 use crate::error::{Doing, Error, ErrorKind, Result};
-use crate::ident::{Ident, QualifiedName};
+use crate::ident::{Ident, QualifiedName, literal};
 use crate::lsn::Lsn;
 use crate::replication::slot;
 use crate::subscription::subscription;
@@ -53,7 +53,8 @@ pub async fn create_barrier(session: &Session, table: &QualifiedName) -> Result<
         "create schema if not exists {};
          create table if not exists {table} (
              id pg_catalog.text primary key,
-             written_at pg_catalog.timestamptz not null default pg_catalog.clock_timestamp())",
+             written_at pg_catalog.timestamptz not null default pg_catalog.clock_timestamp(),
+             sequences pg_catalog.jsonb)",
         Ident::new(&*table.schema)
     );
     session.batch_execute(&sql).await.doing(|| format!("create the barrier table {table}"))
@@ -110,7 +111,7 @@ pub async fn wait_applied(
             last_look = Instant::now();
             let behind = look(source, target, feed, position).await.doing(what)?;
             if seen && behind.tables.is_empty() {
-                make_durable(target).await.doing(what)?;
+                target.batch_execute(DURABLE).await.doing(what)?;
                 return Ok(position);
             }
             if explain {
@@ -128,6 +129,42 @@ pub async fn wait_applied(
         pause = (pause * 3 / 2).min(LONGEST);
     }
 }
+
+/// Waits on the target itself, in one round trip, until the row of this id has come through the feed, and until that is durable. Unlike
+/// [`wait_applied`] it neither writes the row nor looks at the tables' states: before a cut-over all are in step.
+///
+/// # Errors
+/// The deadline, with what the feed lacks.
+pub async fn await_marker(source: &Session, target: &Session, feed: &Feed, marker: (&str, Lsn), deadline: Duration) -> Result<()> {
+    let what = || format!("wait until subscription {} has applied everything", feed.name);
+    let (id, position) = marker;
+    let sql = format!(
+        "do $drain$
+         declare until_then pg_catalog.timestamptz := pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => {});
+         begin
+           while not exists (select from {} where id = {}) loop
+             if pg_catalog.clock_timestamp() > until_then then
+               raise exception 'the marker has not come' using errcode = 'query_canceled';
+             end if;
+             perform pg_catalog.pg_sleep(0.001);
+           end loop;
+         end $drain$; {DURABLE}",
+        deadline.as_secs_f64(),
+        feed.barrier,
+        literal(id)
+    );
+    let Err(error) = target.batch_execute(&sql).await else { return Ok(()) };
+    let error = Error::from(error);
+    if error.sqlstate() != Some("57014") {
+        return Err(error.doing(what()));
+    }
+    let behind = look(source, target, feed, position).await.doing(what)?;
+    let why = format!("not within {:.1} s: marker not seen, {}", deadline.as_secs_f64(), behind.why);
+    Err(Error::new(ErrorKind::Timeout, what(), why))
+}
+
+/// A commit that is waited for brings everything to the disk that was committed before.
+const DURABLE: &str = "begin; set local synchronous_commit = on; select pg_catalog.pg_current_xact_id(); commit";
 
 /// What a feed lacks.
 struct Behind {
@@ -166,11 +203,6 @@ async fn look(source: &Session, target: &Session, feed: &Feed, position: Lsn) ->
     Ok(Behind { lag, tables, why })
 }
 
-/// Brings everything to the target's disk that was committed there before, by a commit that is waited for.
-async fn make_durable(target: &Session) -> Result<()> {
-    Ok(target.batch_execute("begin; set local synchronous_commit = on; select pg_catalog.pg_current_xact_id(); commit").await?)
-}
-
 /// How far the slot's subscriber is behind; None if there is no such slot.
 ///
 /// # Errors
@@ -189,6 +221,6 @@ async fn insert_position(source: &Session) -> Result<Lsn> {
 }
 
 /// An id that no earlier wait has used; it need not be secret.
-pub(crate) fn barrier_id() -> String {
+pub fn barrier_id() -> String {
     format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }

@@ -1,37 +1,67 @@
 //! The fence: from it until it is lowered, no one but the migration writes to the database.
 //!
-//! A database's default_transaction_read_only is only a default for new sessions, so those from before are ended, and the fence
-//! stands only when none of them is left. A session that asks for a read-write transaction itself still gets one; what such a one
-//! writes is found by the comparison after the drain.
+//! Its layers: the database takes no new connection (but of superusers), is read-only by default, and every session that is not the
+//! migration's own is ended. Any one alone leaks: a default is overridden by the session that wants to, a session that is open
+//! already heeds neither setting, and one that is ended comes back at once. That it held is then read in the WAL ([`crate::proof`]).
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::SimpleQueryMessage;
 
-use crate::connect::Session;
+use crate::connect::{Endpoint, Session};
 use crate::error::{Doing, Error, ErrorKind, Result};
-use crate::ident::{Ident, literal};
+use crate::ident::{Ident, QualifiedName, literal};
+use crate::lsn::Lsn;
+use crate::sequences::SequenceValue;
 
 const SETTING: &str = "default_transaction_read_only";
 /// Sessions that were told to end may take this long; a fence that drags on is an outage.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// So often a session is let through a fence that somebody else's took the place of.
+const TRIES: usize = 20;
 
-/// Sessions of a database from before an instant.
-pub const SESSIONS: &str = include_str!("../sql/fence_sessions.sql");
-/// Sessions of a database that are being opened.
-pub const STARTING: &str = include_str!("../sql/fence_starting.sql");
-/// Roles whose own setting beats the database's.
-pub const OVERRIDES: &str = include_str!("../sql/fence_overrides.sql");
+/// What raises the fence in a database that was closed.
+const RAISE: &str = include_str!("../sql/raise_fence.sql");
 /// A database's own setting.
 pub const DATABASE_SETTING: &str = include_str!("../sql/database_setting.sql");
+/// A database's limit of connections.
+pub const CONNECTION_LIMIT: &str = "select datconnlimit from pg_catalog.pg_database where datname = $1";
+
+/// Prepared transactions of the database, each as `gid of owner`: one outlives its session, and may commit behind a fence.
+pub const PREPARED_TRANSACTIONS: &str = "select gid || ' of ' || owner::pg_catalog.text from pg_catalog.pg_prepared_xacts \
+     where database = pg_catalog.current_database() order by gid";
+/// Sessions of the database whose transactions are older than ten seconds, each in words.
+pub const LONG_TRANSACTIONS: &str = include_str!("../sql/long_transactions.sql");
 
 /// What stood before the fence, to be put back by [`lower`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FenceBefore {
     /// The database's own setting, if it had one.
     pub default_transaction_read_only: Option<String>,
+    /// How many connections it took; -1 for no limit.
+    pub connection_limit: i32,
+}
+
+impl Default for FenceBefore {
+    fn default() -> Self {
+        Self { default_transaction_read_only: None, connection_limit: -1 }
+    }
+}
+
+/// What is fenced, and what is written behind it.
+#[derive(Clone, Copy)]
+pub struct Fence<'a> {
+    /// The database, in which the session that raises it is.
+    pub database: &'a str,
+    /// Server processes of the migration's own sessions, which stay.
+    pub own: &'a [i32],
+    /// Whether new connections are refused, too. Then whatever works behind the fence must be connected already, or [`pass`].
+    pub closed: bool,
+    /// The sequences to read when nobody moves them any more.
+    pub sequences: &'a [QualifiedName],
+    /// The barrier table that gets the last row of all, and that row's id; none where nothing is replicated.
+    pub marker: Option<(&'a QualifiedName, &'a str)>,
 }
 
 /// That the fence stands.
@@ -43,125 +73,97 @@ pub struct FenceProof {
     pub rounds: usize,
     /// The provider's own sessions (of superusers), which no one may end, as `role/application`.
     pub spared: Vec<String>,
-    /// When the database was read-only, by the server's clock (as timestamptz prints it in UTC).
+    /// When the database was closed, by the server's clock.
     pub raised_at: String,
     /// When the last session from before the fence was seen gone, by the same clock.
     pub proven_at: String,
+    /// The sequences' last values, which the marker carries, too.
+    pub sequences: Vec<SequenceValue>,
+    /// The log position behind the marker: what is committed after it got through the fence.
+    pub position: Lsn,
+    /// The marker's id.
+    pub marker: String,
 }
 
-/// The database's setting before a fence.
+/// The database's settings before a fence.
 ///
 /// # Errors
 /// What the server answered.
 pub async fn fence_state(session: &Session, database: &str) -> Result<FenceBefore> {
-    let row =
-        session.query_opt(DATABASE_SETTING, &[&database, &SETTING]).await.doing(|| format!("read the settings of database {database}"))?;
+    let doing = || format!("read the settings of database {database}");
+    let row = session.query_opt(DATABASE_SETTING, &[&database, &SETTING]).await.doing(doing)?;
     let value = row.map(|row| row.try_get(0)).transpose()?;
-    Ok(FenceBefore { default_transaction_read_only: value })
+    let limit = session.query_one(CONNECTION_LIMIT, &[&database]).await.doing(doing)?.try_get(0)?;
+    Ok(FenceBefore { default_transaction_read_only: value, connection_limit: limit })
 }
 
-/// Makes the database read-only by default and ends every session that began before, except the migration's own: those of the
-/// same role whose application_name begins with `own_application_prefix`. Safe to repeat.
+/// Closes the database to new connections and to writes, ends every session that is not ours, reads the sequences, and writes the
+/// marker; in one round trip. Safe to repeat with another marker.
 ///
 /// # Errors
-/// Prepared transactions (named), roles that override the setting (named), sessions that may not be ended (named), or sessions
-/// that don't end within 10 s. The database may be read-only then: [`lower`] it.
-pub async fn raise(session: &Session, database: &str, own_application_prefix: &str) -> Result<FenceProof> {
-    raise_inner(session, database, own_application_prefix).await.doing(|| format!("fence the database {database}"))
+/// Prepared transactions (named), sessions that may not be ended (named), or sessions that don't end within 10 s. The database may be
+/// closed then: [`lower`] it.
+pub async fn raise(session: &Session, fence: Fence<'_>) -> Result<FenceProof> {
+    raise_inner(session, fence).await.doing(|| format!("fence the database {}", fence.database))
 }
 
-async fn raise_inner(session: &Session, database: &str, own: &str) -> Result<FenceProof> {
-    refuse_prepared(session, database).await?;
-    let rows = session.query_typed(OVERRIDES, &[(&database, Type::TEXT)]).await?;
-    let roles = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
-    if !roles.is_empty() {
-        let why = format!("the roles {} have {SETTING} set off, which beats the database's setting; reset it", roles.join(", "));
-        return Err(Error::new(ErrorKind::Other, "", why));
-    }
-    session.batch_execute(&format!("alter database {} set {SETTING} = on", Ident::new(database))).await?;
-    // Taken after the change is visible: who starts later has read it.
-    let raised_at = clock(session).await?;
-    let mut starting = starting(session, database).await?;
-    let began = Instant::now();
-    let (mut ended, mut spared) = (BTreeSet::new(), BTreeSet::new());
-    let mut rounds = 0;
-    loop {
-        rounds += 1;
-        // Only who was starting while the fence rose may have missed it.
-        if !starting.is_empty() {
-            let still = self::starting(session, database).await?;
-            starting.retain(|pid| still.contains(pid));
+async fn raise_inner(session: &Session, fence: Fence<'_>) -> Result<FenceProof> {
+    let database = Ident::new(fence.database);
+    let array = |items: &mut dyn Iterator<Item = String>| literal(&format!("{{{}}}", items.collect::<Vec<_>>().join(",")));
+    let quoted = |name: &QualifiedName| format!("\"{}\"", name.to_string().replace('\\', "\\\\").replace('"', "\\\""));
+    let close = if fence.closed { format!("alter database {database} with connection limit 0; ") } else { String::new() };
+    let (table, marker) = fence.marker.map_or_else(Default::default, |(table, id)| (table.to_string(), id));
+    // The settings must be committed before anybody is ended, or he would come back under the old ones.
+    let sql = format!(
+        "begin; {close}alter database {database} set {SETTING} = on; commit;
+         begin; set local azure2neon.own = {}; set local azure2neon.patience = '{} ms'; set local azure2neon.sequences = {};
+         set local azure2neon.barrier = {}; set local azure2neon.marker = {};
+         {RAISE}; commit;
+         select pg_catalog.pg_current_wal_insert_lsn(), pg_catalog.current_setting('azure2neon.proof')",
+        array(&mut fence.own.iter().map(i32::to_string)),
+        DEADLINE.as_millis(),
+        array(&mut fence.sequences.iter().map(quoted)),
+        literal(&table),
+        literal(marker),
+    );
+    let answer = match session.simple_query(&sql).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let _ = session.batch_execute("rollback").await;
+            return Err(error.into());
         }
-        let mut left = Vec::new();
-        let parameters = [(&database as Parameter<'_>, Type::TEXT), (&raised_at, Type::TEXT), (&own, Type::TEXT)];
-        let mut pids = Vec::new();
-        for row in session.query_typed(SESSIONS, &parameters).await? {
-            let pid: i32 = row.try_get("pid")?;
-            let who = format!("{}/{}", row.try_get::<_, &str>("role")?, row.try_get::<_, &str>("application")?);
-            if row.try_get("superuser")? {
-                match terminate(session, &[pid]).await {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == ErrorKind::Permission => {
-                        spared.insert(who);
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                }
-            } else {
-                pids.push(pid);
-            }
-            ended.insert(pid);
-            left.push(format!("pid {pid} ({who})"));
-        }
-        if !pids.is_empty() {
-            // All in one statement: an application holds hundreds of sessions, and the source may be an ocean away.
-            terminate(session, &pids).await.doing(|| format!("end the sessions {}", left.join(", ")))?;
-        }
-        if left.is_empty() && starting.is_empty() {
-            break;
-        }
-        if began.elapsed() > DEADLINE {
-            let why = format!("after {} s these sessions are still there: {}", DEADLINE.as_secs(), left.join(", "));
-            return Err(Error::new(ErrorKind::Timeout, "", why));
-        }
-        tokio::time::sleep(Duration::from_millis(3)).await;
-    }
-    refuse_prepared(session, database).await?;
-    let proven_at = clock(session).await?;
-    Ok(FenceProof { ended: ended.len(), rounds, spared: spared.into_iter().collect(), raised_at, proven_at })
+    };
+    let row = answer.iter().find_map(|message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None });
+    let (Some(position), Some(told)) = (row.and_then(|row| row.get(0)), row.and_then(|row| row.get(1))) else {
+        return Err(Error::new(ErrorKind::Other, "", "the server does not say how the fence stands"));
+    };
+    let told: Told = serde_json::from_str(told).map_err(|error| Error::new(ErrorKind::Other, "", format!("{error} in {told}")))?;
+    let value =
+        |(name, (last_value, is_called)): (&QualifiedName, (i64, bool))| SequenceValue { name: name.clone(), last_value, is_called };
+    Ok(FenceProof {
+        ended: told.ended,
+        rounds: told.rounds,
+        spared: told.spared,
+        raised_at: told.raised_at,
+        proven_at: told.proven_at,
+        sequences: fence.sequences.iter().zip(told.sequences).map(value).collect(),
+        position: position.parse()?,
+        marker: marker.to_owned(),
+    })
 }
 
-type Parameter<'a> = &'a (dyn ToSql + Sync);
-
-async fn terminate(session: &Session, pids: &[i32]) -> Result<()> {
-    let sql = "select pg_catalog.pg_terminate_backend(pid) from pg_catalog.unnest($1::pg_catalog.int4[]) pid";
-    session.query_typed(sql, &[(&pids, Type::INT4_ARRAY)]).await?;
-    Ok(())
+/// What the server tells of a fence that it raised.
+#[derive(Deserialize)]
+struct Told {
+    ended: usize,
+    rounds: usize,
+    spared: Vec<String>,
+    raised_at: String,
+    proven_at: String,
+    sequences: Vec<(i64, bool)>,
 }
 
-/// A prepared transaction outlives its session, and may commit behind the fence.
-async fn refuse_prepared(session: &Session, database: &str) -> Result<()> {
-    let sql = "select gid || ' of ' || owner::pg_catalog.text from pg_catalog.pg_prepared_xacts where database = $1 order by 1";
-    let rows = session.query_typed(sql, &[(&database, Type::TEXT)]).await?;
-    let names = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
-    if names.is_empty() {
-        return Ok(());
-    }
-    let why = format!("prepared transactions may commit behind the fence: {}; commit or roll them back", names.join(", "));
-    Err(Error::new(ErrorKind::Other, "", why))
-}
-
-async fn starting(session: &Session, database: &str) -> Result<BTreeSet<i32>> {
-    let rows = session.query_typed(STARTING, &[(&database, Type::TEXT)]).await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
-}
-
-async fn clock(session: &Session) -> Result<String> {
-    let sql = "select pg_catalog.clock_timestamp()::pg_catalog.text";
-    Ok(session.query_typed_one(sql, &[]).await?.try_get(0)?)
-}
-
-/// Puts the database's setting back as it was, and nothing else.
+/// Puts the database's settings back as they were, and nothing else. From a session in any database of the server.
 ///
 /// # Errors
 /// What the server answered.
@@ -169,11 +171,56 @@ pub async fn lower(session: &Session, database: &str, before: &FenceBefore) -> R
     session.batch_execute(&lowering(database, before)).await.doing(|| format!("lower the fence of database {database}"))
 }
 
-/// The statement that lowers the fence; for people, when nobody else can send it.
+/// The statements that lower the fence; for people, when nobody else can send them.
 pub fn lowering(database: &str, before: &FenceBefore) -> String {
     let database = Ident::new(database);
+    let limit = format!("alter database {database} with connection limit {}", before.connection_limit);
     match &before.default_transaction_read_only {
-        None => format!("alter database {database} reset {SETTING}"),
-        Some(value) => format!("alter database {database} set {SETTING} = {}", literal(value)),
+        None => format!("alter database {database} reset {SETTING}; {limit}"),
+        Some(value) => format!("alter database {database} set {SETTING} = {}; {limit}", literal(value)),
     }
+}
+
+/// A database of the same server from which a fenced one is reached.
+#[must_use]
+pub fn beside(endpoint: &Endpoint) -> Endpoint {
+    endpoint.with_database(if endpoint.database == "postgres" { "template1" } else { "postgres" })
+}
+
+/// Whether the server refused a connection because the database is closed.
+pub fn is_closed(error: &Error) -> bool {
+    error.sqlstate() == Some("53300")
+}
+
+/// Opens a session in a fenced database, for which the fence opens for a moment. `keeper` connects [`beside`] it as who may change it.
+/// Whoever else came in meanwhile is ended at once.
+///
+/// # Errors
+/// What the server answered; the fence is closed again all the same.
+pub async fn pass(keeper: &Endpoint, endpoint: &Endpoint) -> Result<Session> {
+    let keeper = keeper.connect().await?;
+    let database = Ident::new(&*endpoint.database);
+    let here = "select pg_catalog.count(*), pg_catalog.clock_timestamp()::pg_catalog.text from pg_catalog.pg_stat_activity \
+                where datname = $1 and backend_type in ('client backend', 'walsender', 'autovacuum worker')";
+    for _ in 0..TRIES {
+        let row = keeper.query_one(here, &[&endpoint.database]).await?;
+        let (here, since): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        keeper.batch_execute(&format!("alter database {database} with connection limit {}", here + 1)).await?;
+        let entered = endpoint.connect().await;
+        keeper.batch_execute(&format!("alter database {database} with connection limit 0")).await?;
+        match entered {
+            Ok(session) => {
+                let others = "select pg_catalog.pg_terminate_backend(a.pid) from pg_catalog.pg_stat_activity a \
+                              join pg_catalog.pg_roles r on r.oid = a.usesysid and not r.rolsuper \
+                              where a.datname = $1 and a.backend_type = 'client backend' and a.pid <> $2 \
+                                and a.backend_start >= $3::pg_catalog.text::pg_catalog.timestamptz";
+                keeper.query(others, &[&endpoint.database, &session.pid(), &since]).await?;
+                return Ok(session);
+            }
+            Err(error) if is_closed(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let why = "others take every place that is opened";
+    Err(Error::new(ErrorKind::Other, format!("enter the closed database {}", endpoint.database), why))
 }

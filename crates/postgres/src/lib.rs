@@ -14,6 +14,7 @@ pub mod ident;
 pub mod inventory;
 pub mod lsn;
 pub mod merge;
+pub mod proof;
 pub mod replica_identity;
 pub mod replication;
 pub mod roles;

@@ -82,6 +82,20 @@ pub async fn set_role_password(session: &Session, name: &str, password: &SecretS
     session.batch_execute(&sql).await.doing(|| format!("set the password of the role {name}"))
 }
 
+/// Goes on in this session as the role, which the session's own may make itself a member of. What takes REPLICATION can then be done
+/// without the role's password.
+///
+/// # Errors
+/// What the server answered.
+pub async fn act_as(session: &Session, role: &str) -> Result<()> {
+    let name = Ident::new(role);
+    let set = format!("set role {name}");
+    if !attempt(session, &set).await.doing(|| format!("act as the role {role}"))? {
+        session.batch_execute(&format!("grant {name} to current_user; {set}")).await.doing(|| format!("act as the role {role}"))?;
+    }
+    Ok(())
+}
+
 /// The SCRAM verifier as a literal, so that the password itself reaches neither the server's log nor pg_stat_statements.
 fn verifier(password: &SecretString) -> String {
     literal(&postgres_protocol::password::scram_sha_256(password.expose_secret().as_bytes()))

@@ -34,7 +34,7 @@ pub async fn read_sequences(session: &Session, names: &[QualifiedName]) -> Resul
             let glue = if index == 0 { "" } else { " union all " };
             let _ = write!(sql, "{glue}select {index}::pg_catalog.int4, last_value, is_called from {name}");
         }
-        let rows = session.query(&sql, &[]).await.doing(|| "read the sequences")?;
+        let rows = session.query_typed(&sql, &[]).await.doing(|| "read the sequences")?;
         for row in rows {
             let index = usize::try_from(row.try_get::<_, i32>(0)?).unwrap_or(usize::MAX);
             let Some(name) = batch.get(index) else {

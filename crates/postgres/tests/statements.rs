@@ -4,7 +4,7 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
-use azure2neon_postgres::{ErrorKind, dependents, fence, inventory, replication, roles, subscription};
+use azure2neon_postgres::{ErrorKind, dependents, fence, inventory, proof, replication, roles, subscription};
 use secrecy::SecretString;
 use support::Server;
 
@@ -31,10 +31,11 @@ async fn statements_prepare_on_every_version() {
             subscription::SUBSCRIPTION,
             subscription::SUBSCRIPTION_TABLES,
             dependents::DEPENDENTS,
-            fence::SESSIONS,
-            fence::STARTING,
-            fence::OVERRIDES,
             fence::DATABASE_SETTING,
+            fence::CONNECTION_LIMIT,
+            fence::PREPARED_TRANSACTIONS,
+            fence::LONG_TRANSACTIONS,
+            proof::FOREIGN_CHANGES,
             manners::SOURCE_LOAD,
             roles::UNREADABLE,
             roles::HIDDEN_TABLES,

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use azure2neon_core::event::{Event, Observer};
+use azure2neon_core::event::{Event, Observer, TimelinePart};
 use azure2neon_core::plan::Severity;
 use azure2neon_core::units;
 
@@ -91,10 +91,19 @@ pub fn line(event: &Event) -> Option<String> {
         Event::Workers { workers, of, reason, .. } => format!("  {} {workers} of {of} workers copy: {reason}", bold("!")),
         Event::Lag { bytes } => format!("    lag: {}", units::bytes(i64::try_from(*bytes).unwrap_or(i64::MAX))),
         Event::Notice { text } => format!("  {} {text}", bold("!")),
+        Event::Timeline { parts, outage_milliseconds } => timeline(parts, *outage_milliseconds),
         Event::Reopened { reason, milliseconds } => {
             format!("  {} the source takes writes again after {}: {reason}", bold("!"), units::milliseconds(*milliseconds))
         }
     })
+}
+
+/// The parts of a cut-over, one a line.
+fn timeline(parts: &[TimelinePart], outage: f64) -> String {
+    let heading = format!("  {} after the fence ms   took ms", faint("·"));
+    let lines = parts.iter().map(|part| format!("\n    {:>17.1} {:>9.1}  {}", part.at, part.milliseconds, part.part));
+    let end = format!("\n  {} a client that connected anew wrote on the target {outage:.0} ms after the fence", good("✓"));
+    heading + &lines.collect::<String>() + &end
 }
 
 #[cfg(test)]

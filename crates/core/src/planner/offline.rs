@@ -1,7 +1,7 @@
 //! A migration without replication: the rows are copied while the source refuses writes.
 
 use super::copy::division;
-use super::{bytes, closing, target, unlogged};
+use super::{bytes, refresh, target, unlogged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{CopyPath, Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
 use crate::settings::Settings;
@@ -19,12 +19,17 @@ pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget
     let mut cut_over = vec![
         Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }),
         Action::CopyOffline(steps::CopyOffline { division: division(settings), planned_bytes: bytes(&survey.inventory) }),
-        Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned: unlogged(&survey.inventory) }),
-        Action::BuildIndexes(steps::BuildIndexes { workers: None }),
     ];
-    cut_over.extend(closing(&survey.inventory));
+    cut_over.extend(unlogged(&survey.inventory));
+    cut_over.extend([
+        Action::BuildIndexes(steps::BuildIndexes { workers: None }),
+        Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len() }),
+    ]);
+    cut_over.extend(refresh(&survey.inventory));
+    cut_over.extend([Action::FinalCompare(steps::FinalCompare {}), Action::HandOver(steps::HandOver {})]);
     let finish = vec![Action::DropMarks(steps::DropMarks { schema: format!("{MARK_PREFIX}{run}") }), target::restore(survey, settings)];
-    let stages = [(Stage::PrepareTarget, before), (Stage::CutOver, cut_over), (Stage::Finish, finish)];
+    let warm_up = vec![Action::WarmUp(steps::WarmUp {})];
+    let stages = [(Stage::PrepareTarget, before), (Stage::WarmUp, warm_up), (Stage::CutOver, cut_over), (Stage::Finish, finish)];
     stages.into_iter().flat_map(|(stage, actions)| actions.into_iter().map(move |action| Step { stage, action })).collect()
 }
 

@@ -1,6 +1,4 @@
 use async_trait::async_trait;
-use azure2neon_postgres::copy;
-use azure2neon_postgres::inventory::Persistence;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -8,25 +6,23 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
+use crate::units::count;
 
 /// Copies unlogged tables inside the fence: replication never carries them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CopyUnloggedTables {
-    /// How many there were when the plan was made; what counts is what is there inside the fence.
+    /// How many there were when the plan was made; what counts is what is there shortly before the fence.
     pub planned: usize,
 }
 
 #[async_trait]
 impl Operation for CopyUnloggedTables {
     fn effect(&self) -> Effect {
-        if self.planned == 0 { Effect::Reads } else { Effect::Creates }
+        Effect::Creates
     }
 
     fn describe(&self) -> String {
-        match self.planned {
-            0 => "look for unlogged tables, which replication doesn't carry (none now)".into(),
-            n => format!("copy {n} unlogged tables, which replication doesn't carry"),
-        }
+        format!("copy {}, which replication doesn't carry", count(self.planned, "unlogged table"))
     }
 
     async fn observe(&self, _cx: &Context) -> Result<Observed> {
@@ -34,11 +30,12 @@ impl Operation for CopyUnloggedTables {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let mut tables = cx.source_inventory(&cx.source().await?).await?.tables;
-        tables.retain(|table| table.persistence == Persistence::Unlogged && table.has_storage());
-        let (source, target) = tokio::try_join!(cx.source_endpoint(), cx.target_endpoint())?;
-        let rows = copy::copy_tables(&source, &target, &tables).await?;
-        Ok(json!({ "tables": tables.len(), "rows": rows }))
+        let held = cx.held().await?;
+        let rows = match &held.ferry {
+            Some(ferry) => ferry.lock().await.copy(&held.unlogged).await?,
+            None => 0,
+        };
+        Ok(json!({ "tables": held.unlogged.len(), "rows": rows }))
     }
 
     fn note(&self, output: &Value) -> String {

@@ -1,14 +1,16 @@
 use async_trait::async_trait;
+use azure2neon_postgres::barrier;
+use azure2neon_postgres::fence::FenceProof;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::catch_up::wait_applied;
-use crate::context::Context;
+use crate::context::{Context, FENCE};
+use crate::epochs;
 use crate::error::Result;
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
 
-/// Waits until the last write before the fence is applied and confirmed on the target.
+/// Waits until the marker that was written behind the last write is applied on the target, and durable there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Drain {}
 
@@ -19,7 +21,7 @@ impl Operation for Drain {
     }
 
     fn describe(&self) -> String {
-        "wait until the last write is applied and confirmed on the target".into()
+        "wait until the last write is applied on the target, and durable there".into()
     }
 
     async fn observe(&self, _cx: &Context) -> Result<Observed> {
@@ -27,10 +29,12 @@ impl Operation for Drain {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
+        let held = cx.held().await?;
+        let FenceProof { marker, position, .. } = cx.folder.output(FENCE)?;
         // The cut-over's own limit ends this wait earlier.
-        let lsn = wait_applied(cx, &source, &target, cx.max_pause()).await?;
-        Ok(json!({ "lsn": lsn.to_string() }))
+        let feed = epochs::feed(cx, 1);
+        barrier::await_marker(&held.source, &held.target, &feed, (&marker, position), cx.max_pause()).await?;
+        Ok(json!({ "lsn": position }))
     }
 
     fn note(&self, output: &Value) -> String {

@@ -21,14 +21,17 @@ mod final_compare;
 mod grant_replication_role;
 mod hand_over;
 mod import_schema;
+mod prove_fence;
 mod prove_reachability;
 mod refresh_views;
 mod reverse;
 mod set_replica_identity;
 mod set_sequences;
+mod set_sequences_ahead;
 mod stream_data;
 mod subscribe;
 mod use_project;
+mod warm_up;
 
 pub use allow_target_inbound::AllowTargetInbound;
 pub use build_indexes::BuildIndexes;
@@ -54,15 +57,18 @@ pub use grant_replication_role::GrantReplicationRole;
 pub use hand_over::{HandOver, HandedOver};
 pub use import_schema::ImportSchema;
 pub(crate) use import_schema::{entries as schema_entries, refuse_unexpected};
+pub use prove_fence::ProveFence;
 pub use prove_reachability::ProveReachability;
 pub use refresh_views::RefreshViews;
 pub use reverse::Reverse;
 pub(crate) use set_replica_identity::complete_on_target;
 pub use set_replica_identity::{IdentityChange, SetReplicaIdentity};
 pub use set_sequences::SetSequences;
+pub use set_sequences_ahead::SetSequencesAhead;
 pub use stream_data::StreamData;
 pub use subscribe::Subscribe;
 pub use use_project::UseProject;
+pub use warm_up::WarmUp;
 
 use serde::{Deserialize, Serialize};
 
@@ -130,8 +136,12 @@ actions! {
     KeepHistory(ChangeTargetSettings) = "keep-history",
     /// Waits until the target is in step.
     CatchUp(CatchUp) = "catch-up",
+    /// Sets sequences to the source's values of now.
+    SetSequencesAhead(SetSequencesAhead) = "set-sequences-ahead",
     /// Compares every table while writes go on.
     Compare(Compare) = "compare",
+    /// Opens what the cut-over needs.
+    WarmUp(WarmUp) = "warm-up",
     /// Stops writes to the source.
     FenceWrites(FenceWrites) = "fence-writes",
     /// Waits until all that was written is on the target.
@@ -146,6 +156,8 @@ actions! {
     RefreshViews(RefreshViews) = "refresh-views",
     /// Compares every table, both sides at rest.
     FinalCompare(FinalCompare) = "final-compare",
+    /// Reads that nothing was written behind the fence.
+    ProveFence(ProveFence) = "prove-fence",
     /// Gives the application the new connection string.
     HandOver(HandOver) = "hand-over",
     /// Drops the run's schema on the target, where no subscription does.

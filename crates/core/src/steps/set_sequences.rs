@@ -1,9 +1,11 @@
 use async_trait::async_trait;
-use azure2neon_postgres::sequences;
+use azure2neon_postgres::fence::FenceProof;
+use azure2neon_postgres::sequences::{self, SequenceValue};
+use azure2neon_postgres::{QualifiedName, Session};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::context::Context;
+use crate::context::{Context, FENCE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
@@ -30,22 +32,29 @@ impl Operation for SetSequences {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
-        let names = cx.source_inventory(&source).await?.sequences;
-        let wanted = sequences::read_sequences(&source, &names).await?;
-        sequences::set_sequences(&target, &wanted).await?;
-        let mut is = sequences::read_sequences(&target, &names).await?;
-        is.retain(|value| !wanted.contains(value));
-        if let Some(first) = is.first() {
-            return Err(Error::new(
-                ErrorKind::NotEqual,
-                format!("{} sequences differ after they were set, the first is {}", is.len(), first.name),
-            ));
-        }
+        let held = cx.held().await?;
+        let FenceProof { sequences: wanted, .. } = cx.folder.output(FENCE)?;
+        set_and_prove(&held.target, &wanted).await?;
         Ok(json!({ "sequences": wanted.len() }))
+    }
+
+    fn beside(&self) -> bool {
+        true
     }
 
     fn note(&self, output: &Value) -> String {
         format!("{} sequences", output.get("sequences").and_then(Value::as_u64).unwrap_or_default())
     }
+}
+
+/// Sets the sequences and reads them back.
+pub(super) async fn set_and_prove(target: &Session, wanted: &[SequenceValue]) -> Result<()> {
+    let names: Vec<QualifiedName> = wanted.iter().map(|value| value.name.clone()).collect();
+    // Both are under way at once, in this order.
+    let (set, is) = tokio::join!(sequences::set_sequences(target, wanted), sequences::read_sequences(target, &names));
+    set?;
+    let mut is = is?;
+    is.retain(|value| !wanted.contains(value));
+    let Some(first) = is.first() else { return Ok(()) };
+    Err(Error::new(ErrorKind::NotEqual, format!("{} sequences differ after they were set, the first is {}", is.len(), first.name)))
 }

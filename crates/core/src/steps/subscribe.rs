@@ -129,8 +129,7 @@ impl Operation for Subscribe {
         let source = cx.source().await?;
         let left = self.slots(cx, &source).await?;
         if !left.is_empty() {
-            // Azure's administrator has no REPLICATION of its own; the replication role has.
-            let owner = cx.replication_endpoint().await?.connect().await?;
+            let owner = cx.source_as_replication().await?;
             for slot in left {
                 replication::drop_slot(&owner, &slot).await?;
             }
