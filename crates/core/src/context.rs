@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use azure2neon_postgres::copy::{Lane, lane};
 use azure2neon_postgres::walsender::ExportedSlot;
 use azure2neon_postgres::{Endpoint, Inventory, Session, fence};
 use secrecy::SecretString;
@@ -12,6 +13,7 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::access::Access;
 use crate::clock;
 use crate::cloud::{SourceCloud, TargetCloud, TargetConnection, TargetProject};
+use crate::direction::Direction;
 use crate::door::Door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
@@ -23,6 +25,8 @@ use crate::settings::Settings;
 
 /// The step that closes the source.
 pub const FENCE: &str = "fence-writes";
+/// The step that closes the target.
+pub const FENCE_TARGET: &str = "fence-target";
 
 /// Both clouds.
 #[derive(Clone)]
@@ -78,27 +82,45 @@ impl Context {
 
     /// A session in the source's database, also when that is closed by the fence.
     pub async fn source(&self) -> Result<Session> {
-        let endpoint = self.source_endpoint().await?;
-        let opened = match endpoint.connect().await {
-            Err(refused) if fence::is_closed(&refused) && self.folder.touched(FENCE) => {
-                fence::pass(&fence::beside(&endpoint), &endpoint).await
+        let entered = self.enter(&self.source_endpoint().await?, FENCE).await;
+        entered.map_err(|refused| self.access.explain(&self.plan.source.server, refused))
+    }
+
+    /// A session in a database that this step may have closed.
+    async fn enter(&self, endpoint: &Endpoint, fence: &str) -> azure2neon_postgres::Result<Session> {
+        let connect = || async {
+            let session = endpoint.connect().await?;
+            let pid = session.pid();
+            Ok((session, pid))
+        };
+        Ok(self.pass(endpoint, fence, connect).await?.0)
+    }
+
+    /// A connection that `connect` makes to a database that this step may have closed.
+    async fn pass<T, F: Future<Output = azure2neon_postgres::Result<(T, i32)>> + Send>(
+        &self,
+        endpoint: &Endpoint,
+        fence: &str,
+        connect: impl Fn() -> F + Send + Sync,
+    ) -> azure2neon_postgres::Result<(T, i32)> {
+        match connect().await {
+            Err(refused) if fence::is_closed(&refused) && self.folder.touched(fence) => {
+                fence::pass(&fence::beside(endpoint), &endpoint.database, connect).await
             }
             opened => opened,
-        };
-        opened.map_err(|refused| self.access.explain(&self.plan.source.server, refused))
+        }
+    }
+
+    /// A connection for rows to the source, also when that is closed by the fence.
+    pub async fn source_lane(&self) -> Result<Lane> {
+        let endpoint = self.source_endpoint().await?;
+        Ok(self.pass(&endpoint, FENCE, || lane(&endpoint)).await?)
     }
 
     /// A session in the source's database that acts as the replication role, for what takes REPLICATION: Azure's administrator may have
     /// none of its own. Its password, which the subscription holds, stays as it is.
     pub async fn source_as_replication(&self) -> Result<Session> {
-        let session = self.source().await?;
-        azure2neon_postgres::roles::act_as(&session, &self.names().mark).await?;
-        Ok(session)
-    }
-
-    /// A database of the source's server from which the fence is lowered: none but the fenced one is closed.
-    pub async fn beside_source(&self) -> Result<Endpoint> {
-        Ok(fence::beside(&self.source_endpoint().await?))
+        Direction::Forward.slots_session(self).await
     }
 
     /// Keeps what the cut-over works with.
@@ -148,9 +170,9 @@ impl Context {
             .cloned()
     }
 
-    /// A session in the target's database, as its owner.
+    /// A session in the target's database, as its owner, also when that is closed by a fence.
     pub async fn target(&self) -> Result<Session> {
-        Ok(self.target_endpoint().await?.connect().await?)
+        Ok(self.enter(&self.target_endpoint().await?, FENCE_TARGET).await?)
     }
 
     /// The project, or none if it is gone: somebody who deleted it by hand must still be able to clean up the source.

@@ -1,27 +1,30 @@
-//! What a cut-over works with. All of it is opened before the fence: to connect takes seven round trips, and a closed source lets
+//! What a cut-over works with. All of it is opened before the fence: to connect takes seven round trips, and a closed database lets
 //! nobody in.
 
-use azure2neon_postgres::copy::Ferry;
-use azure2neon_postgres::inventory::Persistence;
+use azure2neon_postgres::copy::{Ferry, lane};
+use azure2neon_postgres::inventory::{Inventory, Persistence};
 use azure2neon_postgres::proof::Witness;
-use azure2neon_postgres::{QualifiedName, Session, Table, copy};
+use azure2neon_postgres::{QualifiedName, Session, Table, copy, fence};
 use tokio::sync::Mutex;
 
 use crate::context::Context;
+use crate::direction::Direction;
 use crate::error::Result;
 use crate::plan::Mode;
 
 /// Sessions on both sides, and what was read with them shortly before the fence.
 pub struct Held {
-    /// In the source's database, as the operator.
-    pub source: Session,
-    /// In another database of that server, from which the fence is lowered whatever became of `source`.
+    /// Which way the changes flow until the fence.
+    pub direction: Direction,
+    /// In the database that is closed.
+    pub from: Session,
+    /// In another database of that server, from which the fence is lowered whatever became of `from`.
     pub reopener: Session,
-    /// In the target's database, as its owner.
-    pub target: Session,
-    /// The source's sequences that are moved.
+    /// In the database that the changes go to.
+    pub to: Session,
+    /// The sequences to carry over.
     pub sequences: Vec<QualifiedName>,
-    /// The source's unlogged tables that are moved.
+    /// The unlogged tables to carry over.
     pub unlogged: Vec<Table>,
     /// What carries those, if there are any.
     pub ferry: Option<Mutex<Ferry>>,
@@ -31,32 +34,34 @@ pub struct Held {
 
 impl Held {
     /// Opens everything.
-    pub async fn open(cx: &Context) -> Result<Self> {
-        let beside = cx.beside_source().await?;
+    pub async fn open(cx: &Context, direction: Direction) -> Result<Self> {
+        let beside = fence::beside(&direction.from_endpoint(cx).await?);
         let reopener = async { Ok(beside.connect().await?) };
-        let (source, reopener, target) = tokio::try_join!(cx.source(), reopener, cx.target())?;
-        let inventory = cx.source_inventory(&source).await?;
-        let mut unlogged = inventory.tables;
+        let (from, reopener, to) = tokio::try_join!(direction.from_session(cx), reopener, direction.to_session(cx))?;
+        // What is moved is what the source had; that the target holds it, too, is known from the compare.
+        let source = if direction == Direction::Forward { &from } else { &to };
+        let Inventory { sequences, tables: mut unlogged, .. } = cx.source_inventory(source).await?;
         unlogged.retain(|table| table.persistence == Persistence::Unlogged && table.has_storage());
         let ferry = if unlogged.is_empty() {
             None
         } else {
-            let (from, to) = tokio::try_join!(cx.source_endpoint(), cx.target_endpoint())?;
-            Some(Mutex::new(Ferry::connect(&from, &to).await?))
+            let (source, target) = (cx.source_lane().await?, lane(&cx.target_endpoint().await?).await?);
+            let (from, to) = if direction == Direction::Forward { (source, target) } else { (target, source) };
+            Some(Mutex::new(Ferry::new(from, to)))
         };
         let witness = match cx.plan.mode {
             Mode::Offline => None,
-            Mode::Online => Some((
-                cx.source_as_replication().await?,
-                witness(cx, copy::published(&source, &cx.names().mark).await?.into_iter().collect()),
-            )),
+            Mode::Online => {
+                let published = copy::published(&from, &cx.names().mark).await?.into_iter().collect();
+                Some((direction.slots_session(cx).await?, witness(cx, published)))
+            }
         };
-        Ok(Self { source, reopener, target, sequences: inventory.sequences, unlogged, ferry, witness })
+        Ok(Self { direction, from, reopener, to, sequences, unlogged, ferry, witness })
     }
 
-    /// The processes of the source behind these sessions.
+    /// The processes behind the sessions in the database that is closed.
     pub async fn pids(&self) -> Vec<i32> {
-        let mut pids = vec![self.source.pid()];
+        let mut pids = vec![self.from.pid()];
         pids.extend(self.witness.iter().map(|(session, _)| session.pid()));
         if let Some(ferry) = &self.ferry {
             pids.push(ferry.lock().await.pid());
@@ -65,7 +70,7 @@ impl Held {
     }
 }
 
-/// The witness of this run's fence.
+/// The witness of this run's fences.
 pub fn witness(cx: &Context, publications: Vec<String>) -> Witness {
     Witness { slot: format!("{}_proof", cx.names().mark), publications }
 }

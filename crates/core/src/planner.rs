@@ -9,6 +9,7 @@ use azure2neon_postgres::Inventory;
 use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 
 use crate::cloud::InboundRule;
+use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{
     CopyPath, Finding, MARK_PREFIX, Mode, PLAN_VERSION, Plan, PlannedSource, PlannedTarget, RULE_PREFIX, Severity, Stage, Step,
@@ -110,15 +111,15 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: Co
         ],
     );
     add(Stage::WarmUp, refresh(&survey.inventory));
-    add(Stage::WarmUp, vec![Action::WarmUp(steps::WarmUp {})]);
-    add(Stage::CutOver, vec![Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }), Action::Drain(steps::Drain {})]);
+    add(Stage::WarmUp, vec![Action::WarmUp(steps::WarmUp { direction: Direction::Forward })]);
+    add(Stage::CutOver, vec![Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }), Action::Drain(steps::Drain { direction: Direction::Forward })]);
     add(Stage::CutOver, unlogged(&survey.inventory));
     add(
         Stage::CutOver,
         vec![
-            Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len() }),
+            Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len(), direction: Direction::Forward }),
             Action::FinalCompare(steps::FinalCompare {}),
-            Action::ProveFence(steps::ProveFence {}),
+            Action::ProveFence(steps::ProveFence { direction: Direction::Forward }),
             Action::HandOver(steps::HandOver {}),
         ],
     );

@@ -97,7 +97,7 @@ fn survey(tables: Vec<Table>) -> Survey {
         dependents: Vec::new(),
         hidden: Vec::new(),
         inventory: Inventory { tables, encoding: "UTF8".into(), collate: "C.UTF-8".into(), ..Inventory::default() },
-        fence: FenceBefore { default_transaction_read_only: None },
+        fence: FenceBefore::default(),
         region: ("aws-eu-west-2".into(), "nearest".into()),
         region_closed: None,
         taken: None,

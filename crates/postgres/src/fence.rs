@@ -192,35 +192,39 @@ pub fn is_closed(error: &Error) -> bool {
     error.sqlstate() == Some("53300")
 }
 
-/// Opens a session in a fenced database, for which the fence opens for a moment. `keeper` connects [`beside`] it as who may change it.
-/// Whoever else came in meanwhile is ended at once.
+/// Opens a connection to a fenced database, for which the fence opens for a moment. `keeper` connects [`beside`] it as who may change it;
+/// `connect` yields the connection with the server's process behind it. Whoever else came in meanwhile is ended at once.
 ///
 /// # Errors
 /// What the server answered; the fence is closed again all the same.
-pub async fn pass(keeper: &Endpoint, endpoint: &Endpoint) -> Result<Session> {
+pub async fn pass<T, F: Future<Output = Result<(T, i32)>> + Send>(
+    keeper: &Endpoint,
+    database: &str,
+    connect: impl Fn() -> F + Send + Sync,
+) -> Result<(T, i32)> {
     let keeper = keeper.connect().await?;
-    let database = Ident::new(&*endpoint.database);
+    let name = Ident::new(database);
     let here = "select pg_catalog.count(*), pg_catalog.clock_timestamp()::pg_catalog.text from pg_catalog.pg_stat_activity \
                 where datname = $1 and backend_type in ('client backend', 'walsender', 'autovacuum worker')";
     for _ in 0..TRIES {
-        let row = keeper.query_one(here, &[&endpoint.database]).await?;
+        let row = keeper.query_one(here, &[&database]).await?;
         let (here, since): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-        keeper.batch_execute(&format!("alter database {database} with connection limit {}", here + 1)).await?;
-        let entered = endpoint.connect().await;
-        keeper.batch_execute(&format!("alter database {database} with connection limit 0")).await?;
+        keeper.batch_execute(&format!("alter database {name} with connection limit {}", here + 1)).await?;
+        let entered = connect().await;
+        keeper.batch_execute(&format!("alter database {name} with connection limit 0")).await?;
         match entered {
-            Ok(session) => {
+            Ok((connection, pid)) => {
                 let others = "select pg_catalog.pg_terminate_backend(a.pid) from pg_catalog.pg_stat_activity a \
                               join pg_catalog.pg_roles r on r.oid = a.usesysid and not r.rolsuper \
                               where a.datname = $1 and a.backend_type = 'client backend' and a.pid <> $2 \
                                 and a.backend_start >= $3::pg_catalog.text::pg_catalog.timestamptz";
-                keeper.query(others, &[&endpoint.database, &session.pid(), &since]).await?;
-                return Ok(session);
+                keeper.query(others, &[&database, &pid, &since]).await?;
+                return Ok((connection, pid));
             }
             Err(error) if is_closed(&error) => {}
             Err(error) => return Err(error),
         }
     }
     let why = "others take every place that is opened";
-    Err(Error::new(ErrorKind::Other, format!("enter the closed database {}", endpoint.database), why))
+    Err(Error::new(ErrorKind::Other, format!("enter the closed database {database}"), why))
 }

@@ -3,8 +3,9 @@
 
 mod support;
 
+use azure2neon_postgres::copy::Ferry;
 use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, TableKind, inventory, user_objects};
-use azure2neon_postgres::{QualifiedName, Table, copy, digest, replica_identity, sequences, views};
+use azure2neon_postgres::{Endpoint, QualifiedName, Table, copy, digest, replica_identity, sequences, views};
 use support::Server;
 
 const ODD: &str = r#"
@@ -57,6 +58,10 @@ insert into keyed select i, i, i, '{}' from generate_series(1, 5) i;
 
 fn find<'a>(tables: &'a [Table], name: &str) -> &'a Table {
     tables.iter().find(|table| table.name.name == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+async fn ferry(from: &Endpoint, to: &Endpoint) -> Ferry {
+    Ferry::new(copy::lane(from).await.unwrap(), copy::lane(to).await.unwrap())
 }
 
 #[tokio::test]
@@ -253,7 +258,7 @@ async fn digests_agree_across_versions_and_see_each_change() {
     target.batch_execute("truncate public.types").await.unwrap();
     for _ in 0..2 {
         let table = std::slice::from_ref(here);
-        assert_eq!(copy::copy_tables(&old.endpoint("app"), &new.endpoint("app"), table).await.unwrap(), 2);
+        assert_eq!(ferry(&old.endpoint("app"), &new.endpoint("app")).await.copy(table).await.unwrap(), 2);
     }
     assert_eq!(expected, digest::digest(&target, here).await.unwrap());
 }
@@ -295,13 +300,13 @@ async fn digests_take_wide_empty_and_inherited_tables() {
         .unwrap();
     let (from, to) = (server.endpoint("app"), other.endpoint("app"));
     let tables = ["none", "base"].map(|name| find(&found.tables, name).clone());
-    assert_eq!(copy::copy_tables(&from, &to, &tables).await.unwrap(), 3);
+    assert_eq!(ferry(&from, &to).await.copy(&tables).await.unwrap(), 3);
     for table in &tables {
         assert_eq!(digest::digest(&session, table).await.unwrap(), digest::digest(&target, table).await.unwrap());
     }
     // A failed copy leaves what was there.
     target.batch_execute("alter table public.base add check (id < 1) not valid").await.unwrap();
-    let error = copy::copy_tables(&from, &to, &tables).await.unwrap_err();
+    let error = ferry(&from, &to).await.copy(&tables).await.unwrap_err();
     assert!(error.to_string().starts_with("copy \"public\".\"base\": new row"), "{error}");
     let left: i64 = target.query_one("select count(*) from public.base", &[]).await.unwrap().get(0);
     assert_eq!(left, 1);

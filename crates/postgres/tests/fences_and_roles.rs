@@ -63,7 +63,11 @@ async fn a_fence_ends_every_writer_and_comes_down_again() {
         late.batch_execute("reset default_transaction_read_only").await.unwrap();
         let error = late.batch_execute("insert into public.t values (3)").await.unwrap_err();
         assert_eq!(error.code().unwrap().code(), "25006");
-        let passed = fence::pass(&fence::beside(&owner), &owner).await.unwrap();
+        let passed = fence::pass(&fence::beside(&owner), "app", || async {
+            let session = owner.connect().await?;
+            let pid = session.pid();
+            Ok((session, pid))
+        }).await.unwrap().0;
         passed.batch_execute("insert into public.t values (4)").await.unwrap();
         assert_eq!(fence::fence_state(&session, "app").await.unwrap().connection_limit, 0);
         assert!(fence::is_closed(&app.connect().await.unwrap_err()));

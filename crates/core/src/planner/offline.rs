@@ -2,6 +2,7 @@
 
 use super::copy::division;
 use super::{bytes, refresh, target, unlogged};
+use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{CopyPath, Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
 use crate::settings::Settings;
@@ -23,12 +24,12 @@ pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget
     cut_over.extend(unlogged(&survey.inventory));
     cut_over.extend([
         Action::BuildIndexes(steps::BuildIndexes { workers: None }),
-        Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len() }),
+        Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len(), direction: Direction::Forward }),
     ]);
     cut_over.extend(refresh(&survey.inventory));
     cut_over.extend([Action::FinalCompare(steps::FinalCompare {}), Action::HandOver(steps::HandOver {})]);
     let finish = vec![Action::DropMarks(steps::DropMarks { schema: format!("{MARK_PREFIX}{run}") }), target::restore(survey, settings)];
-    let warm_up = vec![Action::WarmUp(steps::WarmUp {})];
+    let warm_up = vec![Action::WarmUp(steps::WarmUp { direction: Direction::Forward })];
     let stages = [(Stage::PrepareTarget, before), (Stage::WarmUp, warm_up), (Stage::CutOver, cut_over), (Stage::Finish, finish)];
     stages.into_iter().flat_map(|(stage, actions)| actions.into_iter().map(move |action| Step { stage, action })).collect()
 }

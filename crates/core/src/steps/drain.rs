@@ -4,15 +4,19 @@ use azure2neon_postgres::fence::FenceProof;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::context::{Context, FENCE};
-use crate::epochs;
+use crate::context::Context;
+use crate::direction::Direction;
 use crate::error::Result;
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
 
-/// Waits until the marker that was written behind the last write is applied on the target, and durable there.
+/// Waits until the marker that was written behind the last write is applied on the other side, and durable there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Drain {}
+pub struct Drain {
+    /// Which way the changes flow.
+    #[serde(default)]
+    pub direction: Direction,
+}
 
 #[async_trait]
 impl Operation for Drain {
@@ -21,7 +25,7 @@ impl Operation for Drain {
     }
 
     fn describe(&self) -> String {
-        "wait until the last write is applied on the target, and durable there".into()
+        format!("wait until the last write is applied on the {}, and durable there", self.direction.to())
     }
 
     async fn observe(&self, _cx: &Context) -> Result<Observed> {
@@ -30,10 +34,10 @@ impl Operation for Drain {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let held = cx.held().await?;
-        let FenceProof { marker, position, .. } = cx.folder.output(FENCE)?;
+        let FenceProof { marker, position, .. } = cx.folder.output(self.direction.fence())?;
         // The cut-over's own limit ends this wait earlier.
-        let feed = epochs::feed(cx, 1);
-        barrier::await_marker(&held.source, &held.target, &feed, (&marker, position), cx.max_pause()).await?;
+        let feed = self.direction.feed(cx);
+        barrier::await_marker(&held.from, &held.to, &feed, (&marker, position), cx.max_pause()).await?;
         Ok(json!({ "lsn": position }))
     }
 

@@ -16,6 +16,7 @@ mod create_slot;
 mod drain;
 mod drop_marks;
 mod enable_logical_replication;
+mod fence_target;
 mod fence_writes;
 mod final_compare;
 mod grant_replication_role;
@@ -51,6 +52,7 @@ pub use create_slot::CreateSlot;
 pub use drain::Drain;
 pub use drop_marks::DropMarks;
 pub use enable_logical_replication::{EnableLogicalReplication, ParameterChange};
+pub use fence_target::FenceTarget;
 pub use fence_writes::FenceWrites;
 pub use final_compare::FinalCompare;
 pub use grant_replication_role::GrantReplicationRole;
@@ -160,6 +162,20 @@ actions! {
     ProveFence(ProveFence) = "prove-fence",
     /// Gives the application the new connection string.
     HandOver(HandOver) = "hand-over",
+    /// Opens what the way back needs.
+    WarmUpBack(WarmUp) = "warm-up-back",
+    /// Stops writes to the target.
+    FenceTarget(FenceTarget) = "fence-target",
+    /// Waits until all that was written is on the source.
+    DrainBack(Drain) = "drain-back",
+    /// Copies back the tables that are never replicated.
+    CopyUnloggedBack(CopyUnloggedTables) = "copy-unlogged-back",
+    /// Sets sequences to the target's values.
+    SetSequencesBack(SetSequences) = "set-sequences-back",
+    /// Compares every table, both sides at rest.
+    CompareBack(FinalCompare) = "compare-back",
+    /// Reads that nothing was written behind the target's fence.
+    ProveTargetFence(ProveFence) = "prove-target-fence",
     /// Drops the run's schema on the target, where no subscription does.
     DropMarks(DropMarks) = "drop-marks",
     /// Undoes `subscribe`.

@@ -3,14 +3,19 @@ use azure2neon_postgres::fence::FenceProof;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::context::{Context, FENCE};
+use crate::context::Context;
+use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
 
-/// Reads in the source's log that nothing but ours was committed behind the fence: that it held is proven, not assumed.
+/// Reads in the log that nothing but ours was committed behind the fence: that it held is proven, not assumed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ProveFence {}
+pub struct ProveFence {
+    /// Which way the changes flow.
+    #[serde(default)]
+    pub direction: Direction,
+}
 
 #[async_trait]
 impl Operation for ProveFence {
@@ -19,7 +24,7 @@ impl Operation for ProveFence {
     }
 
     fn describe(&self) -> String {
-        "read in the source's log that nothing was written behind the fence; nothing is handed over otherwise".into()
+        format!("read in the {}'s log that nothing was written behind the fence; nothing is handed over otherwise", self.direction.from())
     }
 
     async fn observe(&self, _cx: &Context) -> Result<Observed> {
@@ -28,9 +33,9 @@ impl Operation for ProveFence {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let held = cx.held().await?;
-        let FenceProof { position, .. } = cx.folder.output(FENCE)?;
+        let FenceProof { position, .. } = cx.folder.output(self.direction.fence())?;
         let Some((session, witness)) = &held.witness else {
-            return Err(Error::new(ErrorKind::Internal, "nobody watches the source's log"));
+            return Err(Error::new(ErrorKind::Internal, "nobody watches the log behind the fence"));
         };
         let foreign = witness.ask(session, position).await?;
         if foreign.transactions > 0 {
@@ -41,7 +46,7 @@ impl Operation for ProveFence {
                 foreign.tables.join(", ")
             );
             return Err(Error::new(ErrorKind::NotEqual, what).hint(
-                "a superuser's session or a background job wrote them, and they will come to the target; stop it, then cut over again",
+                "a superuser's session or a background job wrote them, and they come over, too; stop it, then try again",
             ));
         }
         Ok(json!({ "behind": position }))

@@ -5,7 +5,8 @@ use azure2neon_postgres::{QualifiedName, Session};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::context::{Context, FENCE};
+use crate::context::Context;
+use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
@@ -15,6 +16,9 @@ use crate::plan::Effect;
 pub struct SetSequences {
     /// How many there were when the plan was made.
     pub planned: usize,
+    /// Which way the changes flow.
+    #[serde(default)]
+    pub direction: Direction,
 }
 
 #[async_trait]
@@ -24,7 +28,7 @@ impl Operation for SetSequences {
     }
 
     fn describe(&self) -> String {
-        format!("set {} sequences (identity, serial, standalone) to the source's values", self.planned)
+        format!("set {} sequences (identity, serial, standalone) to the {}'s values", self.planned, self.direction.from())
     }
 
     async fn observe(&self, _cx: &Context) -> Result<Observed> {
@@ -33,8 +37,8 @@ impl Operation for SetSequences {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let held = cx.held().await?;
-        let FenceProof { sequences: wanted, .. } = cx.folder.output(FENCE)?;
-        set_and_prove(&held.target, &wanted).await?;
+        let FenceProof { sequences: wanted, .. } = cx.folder.output(self.direction.fence())?;
+        set_and_prove(&held.to, &wanted).await?;
         Ok(json!({ "sequences": wanted.len() }))
     }
 

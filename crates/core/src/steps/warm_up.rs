@@ -1,25 +1,71 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure2neon_postgres::Session;
-use azure2neon_postgres::fence::{LONG_TRANSACTIONS, PREPARED_TRANSACTIONS};
+use azure2neon_postgres::fence::{self, FenceBefore, LONG_TRANSACTIONS, PREPARED_TRANSACTIONS};
+use azure2neon_postgres::{Session, barrier, replication};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::clock;
 use crate::context::Context;
+use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::held::{self, Held};
-use crate::operation::{Observed, Operation};
-use crate::plan::Effect;
-use crate::units::count;
+use crate::event::Event;
+use crate::operation::{Observed, Operation, output};
+use crate::plan::{Effect, Mode};
+use crate::units::{self, count};
 
 /// Opens every session that the cut-over needs and calls the witness, shortly before the fence: what can fail or wait does so now,
 /// while the source serves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct WarmUp {}
+pub struct WarmUp {
+    /// Which way the changes flow.
+    #[serde(default)]
+    pub direction: Direction,
+}
+
+/// The step's id for the way back.
+pub(super) const WARM_UP_BACK: &str = "warm-up-back";
+
+/// The step's output.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WarmedUp {
+    /// The settings that the fence changes.
+    pub(super) before: FenceBefore,
+    /// How many transactions it will end that have run for long.
+    long_transactions: usize,
+    /// How long the last marker took to come through, in milliseconds.
+    lag_milliseconds: u64,
+}
+
+/// Whoever is not farther behind than this is drained soon;
+const NEAR: Duration = Duration::from_millis(500);
+/// after so long of trying, the pause is tried all the same, for it is bounded.
+const FAR: Duration = Duration::from_secs(30);
 
 /// The witness's slot waits for transactions that run when it is made; longer than this, and they would make the fence's pause long, too.
 const WITNESS: Duration = Duration::from_secs(60);
+
+impl WarmUp {
+    /// Waits until the other side is so near that the drain will be short; how far behind it is then, in milliseconds.
+    async fn come_near(&self, cx: &Context, held: &Held) -> Result<u64> {
+        if cx.plan.mode == Mode::Offline {
+            return Ok(0);
+        }
+        let began = clock::stopwatch();
+        let feed = self.direction.feed(cx);
+        loop {
+            let since = clock::stopwatch();
+            let report = &mut |lag: &barrier::Lag| cx.events.say(Event::Lag { bytes: lag.bytes });
+            barrier::wait_applied(&held.from, &held.to, &feed, FAR, report).await?;
+            let lag = since.elapsed();
+            if lag <= NEAR.min(cx.max_pause() / 4) || began.elapsed() > FAR {
+                return Ok(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
+            }
+        }
+    }
+}
 
 /// Names of what a query finds in the source's database.
 async fn found(source: &Session, sql: &str) -> Result<Vec<String>> {
@@ -46,45 +92,55 @@ impl Operation for WarmUp {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let source = cx.source().await?;
-        let prepared = found(&source, PREPARED_TRANSACTIONS).await?;
+        let held = Held::open(cx, self.direction).await?;
+        let prepared = found(&held.from, PREPARED_TRANSACTIONS).await?;
         if !prepared.is_empty() {
             let what = format!("prepared transactions may commit behind the fence: {}", prepared.join(", "));
             return Err(
                 Error::new(ErrorKind::Blocked, what).hint("commit or roll them back (COMMIT PREPARED, ROLLBACK PREPARED); then cut over")
             );
         }
-        let long = found(&source, LONG_TRANSACTIONS).await?;
+        let long = found(&held.from, LONG_TRANSACTIONS).await?;
         if !long.is_empty() {
             cx.events.notice(format!("The fence will end {}: {}", count(long.len(), "long transaction"), long.join("; ")));
         }
-        let held = Held::open(cx).await?;
         if let Some((session, witness)) = &held.witness {
             witness.call(session, WITNESS).await?;
         }
+        let warm = WarmedUp {
+            before: fence::fence_state(&held.from, self.direction.database(cx)).await?,
+            long_transactions: long.len(),
+            lag_milliseconds: self.come_near(cx, &held).await?,
+        };
         cx.hold(held).await;
-        Ok(json!({ "long_transactions": long.len() }))
+        output(&warm)
     }
 
     async fn undo(&self, cx: &Context) -> Result<()> {
         cx.let_go().await;
         let witness = held::witness(cx, Vec::new());
-        let source = cx.source().await?;
-        if azure2neon_postgres::replication::slot(&source, &witness.slot).await?.is_some() {
-            witness.dismiss(&cx.source_as_replication().await?).await?;
+        if self.direction == Direction::Back && cx.project_unless_gone().await?.is_none() {
+            return Ok(());
+        }
+        let session = self.direction.from_session(cx).await?;
+        if replication::slot(&session, &witness.slot).await?.is_some() {
+            witness.dismiss(&self.direction.slots_session(cx).await?).await?;
         }
         Ok(())
     }
 
     async fn left_over(&self, cx: &Context) -> Result<Option<String>> {
         let slot = held::witness(cx, Vec::new()).slot;
-        Ok(azure2neon_postgres::replication::slot(&cx.source().await?, &slot).await?.map(|_| format!("replication slot {slot}")))
+        if self.direction == Direction::Back && cx.project_unless_gone().await?.is_none() {
+            return Ok(None);
+        }
+        let session = self.direction.from_session(cx).await?;
+        Ok(replication::slot(&session, &slot).await?.map(|_| format!("replication slot {slot}")))
     }
 
     fn note(&self, output: &Value) -> String {
-        match output.get("long_transactions").and_then(Value::as_u64).unwrap_or_default() {
-            0 => String::new(),
-            n => format!("{n} long transactions will be ended"),
-        }
+        serde_json::from_value::<WarmedUp>(output.clone())
+            .map(|warm| format!("{} behind", units::milliseconds(warm.lag_milliseconds)))
+            .unwrap_or_default()
     }
 }

@@ -25,32 +25,39 @@ pub use transfer::{Format, Statements};
 pub use units::{Division, Extent, Range, Storage, TABLE_STORAGE, Unit, divide, publish, published, storage};
 pub use wire::{Cargo, Carried, Meter, Wire, carry};
 
+/// A connection for rows, with the server's process behind it.
+pub type Lane = (Wire, i32);
+
+/// Connects to where rows come from or go to.
+///
+/// # Errors
+/// What the server answered.
+pub async fn lane(endpoint: &Endpoint) -> Result<Lane> {
+    let mut wire = Wire::connect(endpoint).await?;
+    let pid = wire.query_text("select pg_catalog.pg_backend_pid()").await?.and_then(|pid| pid.parse().ok());
+    let pid = pid.ok_or_else(|| Error::new(ErrorKind::Other, "connect for a copy", "the server does not say who it is"))?;
+    Ok((wire, pid))
+}
+
 /// A pair of connections that carries tables; opened before a fence, it works behind it.
 pub struct Ferry {
-    source: Wire,
-    target: Wire,
-    pid: i32,
+    from: Lane,
+    to: Lane,
 }
 
 impl Ferry {
-    /// Connects to both servers.
-    ///
-    /// # Errors
-    /// What either server answered.
-    pub async fn connect(source: &Endpoint, target: &Endpoint) -> Result<Self> {
-        let (mut source, target) = tokio::try_join!(Wire::connect(source), Wire::connect(target))?;
-        let pid = source.query_text("select pg_catalog.pg_backend_pid()").await?.and_then(|pid| pid.parse().ok());
-        let pid = pid.ok_or_else(|| Error::new(ErrorKind::Other, "connect to the source", "the server does not say who it is"))?;
-        Ok(Self { source, target, pid })
+    /// Carries from one to the other.
+    pub fn new(from: Lane, to: Lane) -> Self {
+        Self { from, to }
     }
 
-    /// The source's process behind it.
+    /// The process where the rows come from.
     pub fn pid(&self) -> i32 {
-        self.pid
+        self.from.1
     }
 
-    /// Empties the target's tables and copies the source's rows into them, in one transaction there. Returns the rows written.
-    /// The tables' own rows only, and no generated columns. A failed copy leaves the target's tables as they were.
+    /// Empties the tables where the rows go to and copies the rows into them, in one transaction there. Returns the rows written.
+    /// The tables' own rows only, and no generated columns. A failed copy leaves those tables as they were.
     ///
     /// # Errors
     /// What either server answered.
@@ -61,7 +68,7 @@ impl Ferry {
         let names: Vec<String> = tables.iter().map(|table| table.name.to_string()).collect();
         let before = format!("begin; truncate only {}", names.join(", only "));
         let cargo = Cargo { before, tables: tables.iter().map(Statements::text).collect(), after: "commit".into() };
-        let carried = carry(&mut self.source, &mut self.target, &cargo, &|_, _| {}).await?;
+        let carried = carry(&mut self.from.0, &mut self.to.0, &cargo, &|_, _| {}).await?;
         Ok(carried.rows.iter().sum())
     }
 }

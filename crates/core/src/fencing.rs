@@ -1,0 +1,75 @@
+//! The fence around the database that is left, whichever it is.
+
+use azure2neon_postgres::Session;
+use azure2neon_postgres::barrier::barrier_id;
+use azure2neon_postgres::fence::{self, Fence, FenceBefore, FenceProof};
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::direction::Direction;
+use crate::error::{Error, Result};
+use crate::operation::output;
+use crate::plan::Mode;
+
+/// Closes the database that the changes come from.
+pub(crate) async fn raise(cx: &Context, direction: Direction) -> Result<Value> {
+    let held = cx.held().await?;
+    let own = held.pids().await;
+    let (barrier, marker) = (direction.feed(cx).barrier, barrier_id());
+    // Offline, the copy opens its connections behind the fence.
+    let is_online = cx.plan.mode == Mode::Online;
+    let fence = Fence {
+        database: direction.database(cx),
+        own: &own,
+        closed: is_online,
+        sequences: &held.sequences,
+        marker: is_online.then_some((&barrier, &*marker)),
+    };
+    output(&fence::raise(&held.from, fence).await?)
+}
+
+/// Opens it again, from the sessions at hand or from a new one.
+pub(crate) async fn lower(cx: &Context, direction: Direction, before: &FenceBefore) -> Result<()> {
+    let database = direction.database(cx);
+    if let Ok(held) = cx.held().await
+        && held.direction == direction
+        && fence::lower(&held.reopener, database, before).await.is_ok()
+    {
+        return Ok(());
+    }
+    let lowered = async {
+        let session = beside(cx, direction).await?;
+        Ok::<_, Error>(fence::lower(&session, database, before).await?)
+    };
+    lowered.await.map_err(|error| {
+        let which = direction.from();
+        Error::new(error.kind(), format!("THE {} IS STILL CLOSED: it could not be reopened", which.to_uppercase()))
+            .because(error)
+            .hint(format!(
+                "run the same command again, or on the {which}, in another database such as postgres: {}",
+                fence::lowering(database, before)
+            ))
+    })
+}
+
+/// What of the fence is left, if anything.
+pub(crate) async fn left_over(cx: &Context, direction: Direction, before: &FenceBefore) -> Result<Option<String>> {
+    let now = fence::fence_state(&beside(cx, direction).await?, direction.database(cx)).await?;
+    Ok((now != *before).then(|| {
+        let value = now.default_transaction_read_only.unwrap_or_else(|| "unset".into());
+        let limit = now.connection_limit;
+        format!("default_transaction_read_only of the {}'s database is {value}, its connection limit {limit}", direction.from())
+    }))
+}
+
+/// The fence in a few words.
+pub(crate) fn note(output: &Value) -> String {
+    serde_json::from_value::<FenceProof>(output.clone())
+        .map(|proof| format!("{} sessions ended, the last write is at {}", proof.ended, proof.position))
+        .unwrap_or_default()
+}
+
+/// A session on the server that the fence does not keep out.
+async fn beside(cx: &Context, direction: Direction) -> Result<Session> {
+    Ok(fence::beside(&direction.from_endpoint(cx).await?).connect().await?)
+}
