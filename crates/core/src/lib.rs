@@ -4,6 +4,7 @@
 //! speaks HTTP, knows a terminal or reads the environment.
 
 pub mod access;
+pub mod catalog_comparison;
 pub mod clock;
 pub mod cloud;
 pub mod comparison;

@@ -4,6 +4,7 @@
 //! that names what was tried; nothing that holds a password can be displayed.
 
 pub mod barrier;
+pub mod catalog;
 pub mod connect;
 pub mod copy;
 pub mod dependents;

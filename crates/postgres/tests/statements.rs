@@ -4,7 +4,7 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
-use azure2neon_postgres::{ErrorKind, dependents, fence, inventory, proof, replication, roles, subscription};
+use azure2neon_postgres::{ErrorKind, catalog, dependents, fence, inventory, proof, replication, roles, subscription};
 use secrecy::SecretString;
 use support::Server;
 
@@ -40,13 +40,17 @@ async fn statements_prepare_on_every_version() {
             roles::UNREADABLE,
             roles::HIDDEN_TABLES,
             roles::GRANTS_OF_ROLE,
-        ] {
+        ]
+        .iter()
+        .chain(catalog::sql::ALL)
+        {
             session.prepare(sql).await.unwrap_or_else(|error| panic!("on {major}: {:?}\n{sql}", error.as_db_error()));
         }
         // Reading takes no superuser.
         let user = server.make_user("owner").await.connect().await.unwrap();
         let found = inventory::inventory(&user).await.unwrap();
         assert_eq!(found, inventory::inventory(&session).await.unwrap());
+        catalog::catalog(&user).await.unwrap();
         user.query(replication::BLOCKERS, &[]).await.unwrap();
         assert!(replication::slot(&user, "none").await.unwrap().is_none());
         assert!(subscription::subscription(&user, "none").await.unwrap().is_none());
