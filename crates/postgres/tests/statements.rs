@@ -4,7 +4,7 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
-use azure2neon_postgres::{ErrorKind, dependents, fence, inventory, replication, roles, subscription};
+use azure2neon_postgres::{ErrorKind, dependents, digest, fence, inventory, replication, roles, subscription};
 use secrecy::SecretString;
 use support::Server;
 
@@ -36,6 +36,7 @@ async fn statements_prepare_on_every_version() {
             fence::OVERRIDES,
             fence::DATABASE_SETTING,
             manners::SOURCE_LOAD,
+            digest::COMPARED_TABLES,
             roles::UNREADABLE,
             roles::HIDDEN_TABLES,
             roles::GRANTS_OF_ROLE,
