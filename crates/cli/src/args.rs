@@ -181,6 +181,8 @@ pub enum Command {
     Pause,
     /// Let a paused copy go on
     Resume,
+    /// Compare every row of both sides while writes go on; --table names some tables
+    Verify(VerifyArguments),
     /// Stop writes, drain, prove, hand over to the target
     CutOver(Confirmation),
     /// After the hand-over: remove what the run made, but for the target
@@ -212,6 +214,14 @@ pub struct MigrateArguments {
     pub confirmation: Confirmation,
     #[command(flatten)]
     pub restoring: Restoring,
+}
+
+/// Arguments of `verify`.
+#[derive(Args, Clone, Default)]
+pub struct VerifyArguments {
+    /// Copy the rows that differ again, unless they change on the source meanwhile
+    #[arg(long)]
+    pub repair: bool,
 }
 
 /// How settings are put back.

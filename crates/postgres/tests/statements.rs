@@ -4,7 +4,11 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
+<<<<<<< HEAD
 use azure2neon_postgres::{ErrorKind, catalog, dependents, fence, inventory, proof, replication, roles, subscription};
+=======
+use azure2neon_postgres::{ErrorKind, dependents, digest, fence, inventory, replication, roles, subscription};
+>>>>>>> compare
 use secrecy::SecretString;
 use support::Server;
 
@@ -37,6 +41,7 @@ async fn statements_prepare_on_every_version() {
             fence::LONG_TRANSACTIONS,
             proof::FOREIGN_CHANGES,
             manners::SOURCE_LOAD,
+            digest::COMPARED_TABLES,
             roles::UNREADABLE,
             roles::HIDDEN_TABLES,
             roles::GRANTS_OF_ROLE,

@@ -6,6 +6,7 @@ mod migrate;
 mod pause;
 mod plan;
 mod status;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ pub async fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Pause => pause::pause(&global, &config).await,
         Command::Resume => pause::resume(&global, &config).await,
         Command::Migrate(arguments) => migrate::migrate(&global, config, arguments).await,
+        Command::Verify(arguments) => verify::run(&global, config, arguments).await,
         Command::CutOver(confirmation) => migrate::cut_over(&global, config, confirmation).await,
         Command::Finish(arguments) => migrate::finish(&global, config, arguments).await,
         Command::Abort(arguments) => migrate::abort(&global, config, arguments).await,

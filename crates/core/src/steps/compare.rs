@@ -4,21 +4,18 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::comparison::{Comparison, compare_live};
+use crate::comparison::{Comparison, Scope, compare_live};
 use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Observed, Operation, output};
 use crate::plan::Effect;
 
-/// Compares every table by count and digest while writes go on.
+/// Compares every row of every table while writes go on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Compare {}
 
-/// How often a table that changes all the time is looked at.
-const ROUNDS: usize = 3;
-
-/// How long the target may take to apply what the source held when a round began.
-const CATCH_UP: Duration = Duration::from_secs(600);
+/// How long the target may take to apply what the source held when a chunk was looked at.
+pub(crate) const CATCH_UP: Duration = Duration::from_secs(600);
 
 #[async_trait]
 impl Operation for Compare {
@@ -27,7 +24,7 @@ impl Operation for Compare {
     }
 
     fn describe(&self) -> String {
-        "compare every table by count and content digest, while writes go on".into()
+        "compare every row of every table, while writes go on".into()
     }
 
     async fn observe(&self, _cx: &Context) -> Result<Observed> {
@@ -35,7 +32,7 @@ impl Operation for Compare {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let comparison = compare_live(cx, "compare", ROUNDS, CATCH_UP).await?;
+        let comparison = compare_live(cx, "compare", Scope::default(), CATCH_UP).await?;
         comparison.demand_equal()?;
         output(&comparison)
     }

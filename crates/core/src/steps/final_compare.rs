@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::comparison::{Comparison, compare_at_rest};
+use crate::comparison::{Comparison, Scope, compare_at_rest};
 use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Observed, Operation, output};
@@ -27,7 +27,7 @@ impl Operation for FinalCompare {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let comparison = compare_at_rest(cx, "final-compare").await?;
+        let comparison = compare_at_rest(cx, "final-compare", Scope::default()).await?;
         comparison.demand_equal()?;
         output(&comparison)
     }

@@ -39,6 +39,7 @@ pub use build_indexes::BuildIndexes;
 pub use catch_up::CatchUp;
 pub(crate) use catch_up::wait_applied;
 pub use change_target_settings::ChangeTargetSettings;
+pub(crate) use compare::CATCH_UP as COMPARE_CATCH_UP;
 pub use compare::Compare;
 pub use copy_data::CopyData;
 pub use copy_offline::CopyOffline;

@@ -1,0 +1,119 @@
+//! Sessions of a compare, and its one wait at a time.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use azure2neon_postgres::Session;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::steps::wait_applied;
+
+/// So many sessions on each side, each with one process of its server.
+const SESSIONS: usize = 4;
+/// A chunk is a range of an index; whatever the statistics say, all of the table is not read for it. No helpers, no compiler.
+const SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set jit = off; set enable_seqscan = off";
+
+/// Opens a session.
+pub type Open<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<Session>> + Send + Sync + 'a>;
+
+/// Sessions by this function.
+pub fn opening<'a, F>(open: impl Fn() -> F + Send + Sync + 'a) -> Open<'a>
+where
+    F: Future<Output = Result<Session>> + Send + 'a,
+{
+    Box::new(move || open().boxed())
+}
+
+/// Sessions on one side, taken in turn.
+pub(super) struct Pool<'a> {
+    open: Open<'a>,
+    idle: Mutex<Vec<Session>>,
+    free: Semaphore,
+}
+
+impl<'a> Pool<'a> {
+    pub(super) fn new(open: Open<'a>) -> Self {
+        Self { open, idle: Mutex::default(), free: Semaphore::new(SESSIONS) }
+    }
+
+    /// A session, waiting for one.
+    pub(super) async fn lease(&self) -> Result<Lease<'_>> {
+        let permit = self.free.acquire().await.map_err(|_| Error::new(ErrorKind::Internal, "the compare's sessions are gone"))?;
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let session = match idle {
+            Some(session) => session,
+            None => {
+                let session = (self.open)().await?;
+                session.batch_execute(SETTINGS).await?;
+                session
+            }
+        };
+        Ok(Lease { session: Some(session), idle: &self.idle, _permit: permit })
+    }
+}
+
+/// A session that goes back when this is dropped.
+pub(super) struct Lease<'p> {
+    session: Option<Session>,
+    idle: &'p Mutex<Vec<Session>>,
+    _permit: SemaphorePermit<'p>,
+}
+
+impl Deref for Lease<'_> {
+    type Target = Session;
+
+    #[allow(clippy::expect_used)]
+    fn deref(&self) -> &Session {
+        self.session.as_ref().expect("there until it is dropped")
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.session.take());
+    }
+}
+
+/// Waits until the target has applied what was committed on the source. One wait serves all who asked before it began.
+pub(super) struct Marker<'a> {
+    cx: &'a Context,
+    deadline: Duration,
+    asked: AtomicU64,
+    turn: tokio::sync::Mutex<Turn>,
+}
+
+#[derive(Default)]
+struct Turn {
+    sessions: Option<(Session, Session)>,
+    served: u64,
+}
+
+impl<'a> Marker<'a> {
+    pub(super) fn new(cx: &'a Context, deadline: Duration) -> Self {
+        Self { cx, deadline, asked: AtomicU64::new(0), turn: tokio::sync::Mutex::default() }
+    }
+
+    /// Returns when all that was committed on the source before the call is on the target.
+    pub(super) async fn passed(&self) -> Result<()> {
+        let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut turn = self.turn.lock().await;
+        if turn.served >= number {
+            return Ok(());
+        }
+        let serves = self.asked.load(Ordering::SeqCst);
+        // A wait that fails or is dropped in its midst leaves no sessions behind that may be in any state.
+        let (source, target) = match turn.sessions.take() {
+            Some(sessions) => sessions,
+            None => tokio::try_join!(self.cx.source(), self.cx.target())?,
+        };
+        wait_applied(self.cx, &source, &target, self.deadline).await?;
+        *turn = Turn { sessions: Some((source, target)), served: serves };
+        Ok(())
+    }
+}
