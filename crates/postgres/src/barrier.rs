@@ -110,7 +110,7 @@ pub async fn wait_applied(
             last_look = Instant::now();
             let behind = look(source, target, feed, position).await.doing(what)?;
             if seen && behind.tables.is_empty() {
-                make_durable(target).await.doing(what)?;
+                target.batch_execute(MAKE_DURABLE).await.doing(what)?;
                 return Ok(position);
             }
             if explain {
@@ -166,10 +166,10 @@ async fn look(source: &Session, target: &Session, feed: &Feed, position: Lsn) ->
     Ok(Behind { lag, tables, why })
 }
 
-/// Brings everything to the target's disk that was committed there before, by a commit that is waited for.
-async fn make_durable(target: &Session) -> Result<()> {
-    Ok(target.batch_execute("begin; set local synchronous_commit = on; select pg_catalog.pg_current_xact_id(); commit").await?)
-}
+/// Brings everything to the server's disk that was committed there before, by a commit that is waited for. Its transaction writes
+/// something: without that the server would not wait, whatever `synchronous_commit` says.
+pub(crate) const MAKE_DURABLE: &str = "begin; set local synchronous_commit = on; \
+     select pg_catalog.pg_logical_emit_message(true, 'azure2neon', 'durable'); commit";
 
 /// How far the slot's subscriber is behind; None if there is no such slot.
 ///
