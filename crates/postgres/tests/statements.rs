@@ -39,6 +39,8 @@ async fn statements_prepare_on_every_version() {
             roles::UNREADABLE,
             roles::HIDDEN_TABLES,
             roles::GRANTS_OF_ROLE,
+            roles::MAY_SUBSCRIBE,
+            roles::MAY_APPLY,
         ] {
             session.prepare(sql).await.unwrap_or_else(|error| panic!("on {major}: {:?}\n{sql}", error.as_db_error()));
         }
