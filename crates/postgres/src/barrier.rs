@@ -111,7 +111,7 @@ pub async fn wait_applied(
             last_look = Instant::now();
             let behind = look(source, target, feed, position).await.doing(what)?;
             if seen && behind.tables.is_empty() {
-                target.batch_execute(DURABLE).await.doing(what)?;
+                target.batch_execute(MAKE_DURABLE).await.doing(what)?;
                 return Ok(position);
             }
             if explain {
@@ -148,7 +148,7 @@ pub async fn await_marker(source: &Session, target: &Session, feed: &Feed, marke
              end if;
              perform pg_catalog.pg_sleep(0.001);
            end loop;
-         end $drain$; {DURABLE}",
+         end $drain$; {MAKE_DURABLE}",
         deadline.as_secs_f64(),
         feed.barrier,
         literal(id)
@@ -162,9 +162,6 @@ pub async fn await_marker(source: &Session, target: &Session, feed: &Feed, marke
     let why = format!("not within {:.1} s: marker not seen, {}", deadline.as_secs_f64(), behind.why);
     Err(Error::new(ErrorKind::Timeout, what(), why))
 }
-
-/// A commit that is waited for brings everything to the disk that was committed before.
-const DURABLE: &str = "begin; set local synchronous_commit = on; select pg_catalog.pg_current_xact_id(); commit";
 
 /// What a feed lacks.
 struct Behind {
@@ -202,6 +199,11 @@ async fn look(source: &Session, target: &Session, feed: &Feed, position: Lsn) ->
     );
     Ok(Behind { lag, tables, why })
 }
+
+/// Brings everything to the server's disk that was committed there before, by a commit that is waited for. Its transaction writes
+/// something: without that the server would not wait, whatever `synchronous_commit` says.
+pub(crate) const MAKE_DURABLE: &str = "begin; set local synchronous_commit = on; \
+     select pg_catalog.pg_logical_emit_message(true, 'azure2neon', 'durable'); commit";
 
 /// How far the slot's subscriber is behind; None if there is no such slot.
 ///

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::Type;
 
+use crate::barrier::MAKE_DURABLE;
 use crate::connect::Session;
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::ident::{Ident, QualifiedName, literal};
@@ -154,6 +156,36 @@ pub async fn slot(session: &Session, name: &str) -> Result<Option<Slot>> {
         wal_status: row.try_get("wal_status")?,
         retained_bytes: row.try_get("retained_bytes")?,
     }))
+}
+
+/// Puts the slot, which nobody consumes, at the server's present position: nothing that was committed before will be sent. One round
+/// trip; the server reads the WAL from where the slot was, so one that lags far behind takes its time.
+///
+/// # Errors
+/// What the server answered: there is no such slot, it is in use, it is another database's.
+pub async fn advance_slot(session: &Session, name: &str) -> Result<Lsn> {
+    let what = || format!("advance the replication slot {name}");
+    // No slot is put behind what is on disk.
+    let sql = format!(
+        "{MAKE_DURABLE}; select end_lsn from pg_catalog.pg_replication_slot_advance({}, pg_catalog.pg_current_wal_flush_lsn())",
+        literal(name)
+    );
+    let answer = session.simple_query(&sql).await.doing(what)?;
+    let position = answer.iter().rev().find_map(|message| if let SimpleQueryMessage::Row(row) = message { row.get(0) } else { None });
+    position.ok_or_else(|| Error::new(ErrorKind::Other, what(), "the server does not say where it is"))?.parse()
+}
+
+/// Since when nobody consumes the slot, as timestamptz prints it in UTC; None while somebody does, or before PostgreSQL 17.
+///
+/// # Errors
+/// What the server answered.
+pub async fn inactive_since(session: &Session, name: &str) -> Result<Option<String>> {
+    if session.major() < 17 {
+        return Ok(None);
+    }
+    let sql = "select inactive_since::pg_catalog.text from pg_catalog.pg_replication_slots where slot_name = $1 and not active";
+    let row = session.query_opt(sql, &[&name]).await.doing(|| format!("read the replication slot {name}"))?;
+    row.map_or(Ok(None), |row| Ok(row.try_get(0)?))
 }
 
 /// Ends whoever consumes the slot; whether no one does now. A subscriber that still runs comes back at once.

@@ -16,6 +16,10 @@ pub const UNREADABLE: &str = include_str!("../sql/unreadable.sql");
 pub const HIDDEN_TABLES: &str = include_str!("../sql/hidden_tables.sql");
 /// Statements that take a role's grants back.
 pub const GRANTS_OF_ROLE: &str = include_str!("../sql/grants_of_role.sql");
+/// Whether the current role can create a subscription.
+pub const MAY_SUBSCRIBE: &str = include_str!("../sql/may_subscribe.sql");
+/// As whom a subscription of the current role can apply changes to which tables; PostgreSQL 16+.
+pub const MAY_APPLY: &str = include_str!("../sql/may_apply.sql");
 /// So many relations are granted in one statement.
 const CHUNK: usize = 500;
 /// Sessions that were told to end may take this long.
@@ -57,11 +61,24 @@ pub fn generate_password() -> Result<SecretString> {
 /// # Errors
 /// What the server answered; then there is no role, or it is as it was.
 pub async fn create_replication_role(session: &Session, name: &str, password: &SecretString, comment: &str) -> Result<()> {
+    create_role(session, name, &verifier(password), comment).await
+}
+
+/// The same on Neon, which takes the password itself only: its control plane has to know it.
+///
+/// # Errors
+/// What the server answered, without the password; then there is no role, or it is as it was.
+pub async fn create_replication_role_on_neon(session: &Session, name: &str, password: &SecretString, comment: &str) -> Result<()> {
+    let plain = password.expose_secret();
+    create_role(session, name, &literal(plain), comment).await.map_err(|error| error.without(plain))
+}
+
+async fn create_role(session: &Session, name: &str, password: &str, comment: &str) -> Result<()> {
     let verb = if role_comment(session, name).await?.is_some() { "alter" } else { "create" };
-    let (role, verifier) = (Ident::new(name), verifier(password));
+    let role = Ident::new(name);
     // Row-level security must fail a copy, not thin it out; a long transaction on the target must not cut the stream.
     let sql = format!(
-        "begin; {verb} role {role} with login replication password {verifier};
+        "begin; {verb} role {role} with login replication password {password};
          alter role {role} set row_security = off; alter role {role} set wal_sender_timeout = '5min';
          comment on role {role} is {}; commit",
         literal(comment)
@@ -173,6 +190,39 @@ pub async fn hidden_from(session: &Session, role: &str, tables: &[u32]) -> Resul
     let mut names = unreadable(session, role, tables).await.doing(doing)?;
     names.extend(hidden(session, role, tables).await.doing(doing)?.into_iter().map(|(table, ..)| table));
     Ok(names)
+}
+
+/// What the session's role may do as a subscriber to changes of some tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubscriberRights {
+    /// Create a subscription in this database.
+    pub may_subscribe: bool,
+    /// Tables to which a subscription can't apply changes as their owners do.
+    pub not_as_owner: Vec<String>,
+    /// Tables to which it can't apply them in its own name.
+    pub not_as_itself: Vec<String>,
+}
+
+/// What the session's role may do as a subscriber to changes of these tables.
+///
+/// # Errors
+/// What the server answered.
+pub async fn subscriber_rights(session: &Session, tables: &[u32]) -> Result<SubscriberRights> {
+    let what = || "see whether the source can subscribe to changes";
+    let may_subscribe = session.query_one(MAY_SUBSCRIBE, &[]).await.doing(what)?.try_get(0)?;
+    let (mut not_as_owner, mut not_as_itself) = (Vec::new(), Vec::new());
+    if session.major() >= 16 {
+        for row in session.query(MAY_APPLY, &[&tables]).await.doing(what)? {
+            let table: String = row.try_get("name")?;
+            if !row.try_get("as_itself")? {
+                not_as_itself.push(table.clone());
+            }
+            if !row.try_get("as_owner")? {
+                not_as_owner.push(table);
+            }
+        }
+    }
+    Ok(SubscriberRights { may_subscribe, not_as_owner, not_as_itself })
 }
 
 /// Runs what may be refused; true if it was not.

@@ -117,13 +117,7 @@ async fn read(session: &Session, name: &str) -> Result<Option<SubscriptionState>
         let name = QualifiedName::new(table.try_get::<_, String>("schema")?, table.try_get::<_, String>("name")?);
         tables.push((name, state));
     }
-    let (mut apply_errors, mut sync_errors) = (0, 0);
-    if session.major() >= 15 {
-        let sql = "select apply_error_count, sync_error_count from pg_catalog.pg_stat_subscription_stats where subid = $1";
-        if let Some(stats) = session.query_typed_opt(sql, &[(&oid, Type::OID)]).await? {
-            (apply_errors, sync_errors) = (stats.try_get(0)?, stats.try_get(1)?);
-        }
-    }
+    let (apply_errors, sync_errors) = if session.major() >= 15 { errors(session, oid).await? } else { (0, 0) };
     let latest_end_lsn = row.try_get::<_, Option<&str>>("latest_end_lsn")?.map(str::parse).transpose()?;
     Ok(Some(SubscriptionState {
         enabled: row.try_get("enabled")?,
@@ -157,6 +151,90 @@ pub async fn create_subscription(
         literal(name)
     );
     session.batch_execute(&sql).await.map_err(|error| censored(error.into(), conninfo)).doing(|| format!("create the subscription {name}"))
+}
+
+/// How a subscription applies what comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applying {
+    /// As the subscription's owner instead of each table's (PostgreSQL 16+; before, it is always so).
+    pub as_subscriber: bool,
+    /// Only what the publisher did not get from elsewhere itself. A publisher before PostgreSQL 16 ignores it: never rely on it.
+    pub own_changes_only: bool,
+}
+
+/// Creates a subscription of the publication of its name, on the existing slot of its name, that copies nothing and rests until it is
+/// enabled. The server connects to the publisher meanwhile.
+///
+/// # Errors
+/// [`ErrorKind::Unreachable`] if this server can't connect to the publisher; or what the server answered, without the connection string.
+pub async fn create_resting_subscription(session: &Session, name: &str, conninfo: &SecretString, applying: Applying) -> Result<()> {
+    let subscription = Ident::new(name);
+    let mut options = format!("create_slot = false, slot_name = {}, copy_data = false, enabled = false, streaming = on", literal(name));
+    if session.major() >= 16 {
+        options.push_str(if applying.as_subscriber { ", run_as_owner = true" } else { "" });
+        options.push_str(if applying.own_changes_only { ", origin = none" } else { "" });
+    }
+    let connection = literal(conninfo.expose_secret());
+    let sql = format!("create subscription {subscription} connection {connection} publication {subscription} with ({options})");
+    let Err(error) = session.batch_execute(&sql).await else { return Ok(()) };
+    let error = censored(error.into(), conninfo);
+    // connection_failure: of the server's connection, not of ours.
+    let error = if error.sqlstate() == Some("08006") { error.of_kind(ErrorKind::Unreachable) } else { error };
+    Err(error.doing(format!("create the subscription {name}")))
+}
+
+/// Lets the subscription, which rests, go on with the existing slot of its name.
+///
+/// # Errors
+/// What the server answered.
+pub async fn take_slot(session: &Session, name: &str) -> Result<()> {
+    let sql = format!("alter subscription {} set (slot_name = {})", Ident::new(name), literal(name));
+    session.batch_execute(&sql).await.doing(|| format!("give the subscription {name} its slot"))
+}
+
+/// Stops the subscription and lets go of its slot, which stays; one that is absent is fine.
+///
+/// # Errors
+/// As [`disable_subscription`].
+pub async fn leave_slot(session: &Session, name: &str) -> Result<()> {
+    disable_subscription(session, name).await?;
+    if subscription(session, name).await?.is_none() {
+        return Ok(());
+    }
+    let sql = format!("alter subscription {} set (slot_name = none)", Ident::new(name));
+    session.batch_execute(&sql).await.doing(|| format!("take its slot from the subscription {name}"))
+}
+
+/// How a subscription is, seen from any database of its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// It is meant to run.
+    pub enabled: bool,
+    /// Its apply worker runs.
+    pub running: bool,
+    /// Times that applying failed (PostgreSQL 15+, else 0).
+    pub apply_errors: i64,
+}
+
+/// How the subscription is, whatever database of the server the session is in; None if there is none of that name.
+///
+/// # Errors
+/// What the server answered.
+pub async fn health(session: &Session, name: &str) -> Result<Option<Health>> {
+    let what = || format!("look at the subscription {name}");
+    let sql = "select s.oid, s.subenabled, exists (select from pg_catalog.pg_stat_subscription w where w.subid = s.oid and w.pid is not null) \
+               from pg_catalog.pg_subscription s where s.subname = $1";
+    let Some(row) = session.query_opt(sql, &[&name]).await.doing(what)? else { return Ok(None) };
+    let oid: u32 = row.try_get(0)?;
+    let apply_errors = if session.major() >= 15 { errors(session, oid).await.doing(what)?.0 } else { 0 };
+    Ok(Some(Health { enabled: row.try_get(1)?, running: row.try_get(2)?, apply_errors }))
+}
+
+/// How often applying and how often copying failed.
+async fn errors(session: &Session, oid: u32) -> Result<(i64, i64)> {
+    let sql = "select apply_error_count, sync_error_count from pg_catalog.pg_stat_subscription_stats where subid = $1";
+    let Some(stats) = session.query_typed_opt(sql, &[(&oid, Type::OID)]).await? else { return Ok((0, 0)) };
+    Ok((stats.try_get(0)?, stats.try_get(1)?))
 }
 
 /// Lets the enabled subscription take these publications, without copying what its tables hold. Not in a transaction.
@@ -251,8 +329,7 @@ pub async fn drop_subscription(session: &Session, name: &str) -> Result<Dropped>
             Err(error) => tracing::debug!("dropping {name} with its slot failed: {error}"),
         }
     }
-    disable_subscription(session, name).await?;
-    session.batch_execute(&format!("alter subscription {subscription} set (slot_name = none)")).await.doing(what)?;
+    leave_slot(session, name).await?;
     session.batch_execute(&format!("drop subscription {subscription}")).await.doing(what)?;
     Ok(Dropped::SlotRemains)
 }

@@ -4,11 +4,9 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
-<<<<<<< HEAD
-use azure2neon_postgres::{ErrorKind, catalog, dependents, fence, inventory, proof, replication, roles, subscription};
-=======
-use azure2neon_postgres::{ErrorKind, dependents, digest, fence, inventory, replication, roles, subscription};
->>>>>>> compare
+use azure2neon_postgres::{
+    ErrorKind, catalog, dependents, digest, fence, inventory, proof, replication, roles, subscription,
+};
 use secrecy::SecretString;
 use support::Server;
 
@@ -45,6 +43,8 @@ async fn statements_prepare_on_every_version() {
             roles::UNREADABLE,
             roles::HIDDEN_TABLES,
             roles::GRANTS_OF_ROLE,
+            roles::MAY_SUBSCRIBE,
+            roles::MAY_APPLY,
         ]
         .iter()
         .chain(catalog::sql::ALL)
