@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use azure2neon_azure::CredentialKind;
 use azure2neon_core::plan::{CopyPath, Mode};
+use azure2neon_core::steps::CompareWhen;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
@@ -116,7 +117,10 @@ pub struct Overrides {
     /// File that gets the new connection string
     #[arg(long, global = true, env = "AZURE2NEON_ENV_FILE", value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// How long the source may refuse writes before it is reopened, such as 30s or 500ms; 30s, or 1h in offline mode
+    /// When every row is compared for the last time
+    #[arg(long, global = true, env = "AZURE2NEON_FINAL_COMPARE", value_name = "WHEN", value_enum)]
+    pub final_compare: Option<FinalCompareChoice>,
+    /// How long the source may refuse writes before it is reopened, such as 5s or 500ms; 5s, or 1h in offline mode
     #[arg(long, global = true, env = "AZURE2NEON_MAX_PAUSE", value_name = "TIME", value_parser = duration)]
     pub max_pause: Option<Duration>,
     /// Folder of the run's plan and journal
@@ -164,6 +168,25 @@ impl From<ModeChoice> for Mode {
         match choice {
             ModeChoice::Online => Self::Online,
             ModeChoice::Offline => Self::Offline,
+        }
+    }
+}
+
+/// When every row is compared for the last time, as the operator says it; also in the configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FinalCompareChoice {
+    /// Before the hand-over, as far as the pause allows; the rest after it, if there is a way back
+    Before,
+    /// After the hand-over, as both sides were at rest: the pause is the shortest
+    After,
+}
+
+impl From<FinalCompareChoice> for CompareWhen {
+    fn from(choice: FinalCompareChoice) -> Self {
+        match choice {
+            FinalCompareChoice::Before => Self::Before,
+            FinalCompareChoice::After => Self::After,
         }
     }
 }

@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use crate::args::{self, CopyChoice, Global, ModeChoice, Overrides};
+use crate::args::{self, CopyChoice, FinalCompareChoice, Global, ModeChoice, Overrides};
 use crate::secrets::{Environment, Secret};
 use target::{Sizes, Target};
 
@@ -132,6 +132,7 @@ struct HandOverTable {
 #[serde(default, deny_unknown_fields)]
 struct CutOver {
     max_pause: Option<String>,
+    final_compare: Option<FinalCompareChoice>,
 }
 
 #[derive(Default, Deserialize)]
@@ -237,6 +238,7 @@ impl Config {
             subscription_sslmode: file.source.subscription_sslmode.clone().unwrap_or_else(|| "require".into()),
             expected_failures: file.schema.expected_failures.clone(),
             max_pause,
+            final_compare: over.final_compare.or(file.cut_over.final_compare).map(Into::into),
             mode: over.mode.unwrap_or(file.copy.mode).into(),
             selection: file.copy.selection(over),
             copy: over.copy.unwrap_or(file.copy.path).path(),

@@ -204,6 +204,11 @@ impl Events {
         self.0.event(&event);
     }
 
+    /// Says what a step found on its way.
+    pub fn progress_note(&self, step: &str, text: &str) {
+        self.say(Event::Notice { text: format!("{step}: {text}") });
+    }
+
     /// Says something in words.
     pub fn notice(&self, text: impl Into<String>) {
         self.say(Event::Notice { text: text.into() });

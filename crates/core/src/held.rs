@@ -7,9 +7,10 @@ use azure2neon_postgres::proof::Witness;
 use azure2neon_postgres::{QualifiedName, Session, Table, copy, fence};
 use tokio::sync::Mutex;
 
+use crate::comparison::Ready;
 use crate::context::Context;
 use crate::direction::Direction;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Mode;
 
 /// Sessions on both sides, and what was read with them shortly before the fence.
@@ -28,6 +29,8 @@ pub struct Held {
     pub unlogged: Vec<Table>,
     /// What carries those, if there are any.
     pub ferry: Option<Mutex<Ferry>>,
+    /// What the final compare reads with; none where the tables come only behind the fence.
+    ready: Option<Ready>,
     /// Who tells what was written behind the fence; none without replication.
     pub witness: Option<(Session, Witness)>,
 }
@@ -49,14 +52,19 @@ impl Held {
             let (from, to) = if direction == Direction::Forward { (source, target) } else { (target, source) };
             Some(Mutex::new(Ferry::new(from, to)))
         };
-        let witness = match cx.plan.mode {
-            Mode::Offline => None,
+        let (ready, witness) = match cx.plan.mode {
+            Mode::Offline => (None, None),
             Mode::Online => {
                 let published = copy::published(&from, &cx.names().mark).await?.into_iter().collect();
-                Some((direction.slots_session(cx).await?, witness(cx, published)))
+                (Some(Ready::get(cx).await?), Some((direction.slots_session(cx).await?, witness(cx, published))))
             }
         };
-        Ok(Self { direction, from, reopener, to, sequences, unlogged, ferry, witness })
+        Ok(Self { direction, from, reopener, to, sequences, unlogged, ferry, ready, witness })
+    }
+
+    /// What the final compare reads with.
+    pub fn ready(&self) -> Result<&Ready> {
+        self.ready.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "nothing is ready for a compare at rest"))
     }
 
     /// The processes behind the sessions in the database that is closed.
@@ -65,6 +73,10 @@ impl Held {
         pids.extend(self.witness.iter().map(|(session, _)| session.pid()));
         if let Some(ferry) = &self.ferry {
             pids.push(ferry.lock().await.pid());
+        }
+        if let Some(ready) = &self.ready {
+            let (source, target) = ready.pids();
+            pids.extend(if self.direction == Direction::Forward { source } else { target });
         }
         pids
     }

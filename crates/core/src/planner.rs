@@ -110,6 +110,7 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: Co
             Action::Compare(steps::Compare {}),
         ],
     );
+    add(Stage::WarmUp, vec![Action::CompareAgain(steps::CompareAgain {})]);
     add(Stage::WarmUp, refresh(&survey.inventory));
     add(Stage::WarmUp, vec![Action::WarmUp(steps::WarmUp { direction: Direction::Forward })]);
     add(Stage::CutOver, vec![Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }), Action::Drain(steps::Drain { direction: Direction::Forward })]);
@@ -118,7 +119,7 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: Co
         Stage::CutOver,
         vec![
             Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len(), direction: Direction::Forward }),
-            Action::FinalCompare(steps::FinalCompare {}),
+            Action::FinalCompare(steps::FinalCompare { when: settings.final_compare, planned_bytes: bytes(&survey.inventory) }),
             Action::ProveFence(steps::ProveFence { direction: Direction::Forward }),
             Action::HandOver(steps::HandOver {}),
         ],

@@ -28,6 +28,7 @@ fn settings() -> Settings {
         subscription_sslmode: "require".into(),
         expected_failures: Vec::new(),
         max_pause: None,
+        final_compare: None,
         mode: Mode::Online,
         selection: Selection::default(),
         copy: None,

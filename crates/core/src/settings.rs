@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::compute::ComputeRange;
 use crate::plan::{CopyPath, Mode};
 use crate::selection::Selection;
+use crate::steps::CompareWhen;
 
 /// Settings of a migration, without secrets.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct Settings {
     pub expected_failures: Vec<String>,
     /// How long the source may refuse writes before the hand-over; the mode decides if it isn't said.
     pub max_pause: Option<Duration>,
+    /// When both sides are compared for the last time; the planner decides if it isn't said.
+    pub final_compare: Option<CompareWhen>,
     /// Whether the source takes writes while its rows are copied.
     pub mode: Mode,
     /// Which tables are moved.

@@ -8,6 +8,7 @@ mod bracket;
 mod describe;
 mod evidence;
 mod pairing;
+mod ready;
 mod repair;
 mod rows;
 mod sessions;
@@ -20,14 +21,17 @@ use azure2neon_postgres::QualifiedName;
 use serde::{Deserialize, Serialize};
 
 pub use evidence::{Changed, Evidence, Tokens, changed_since};
+pub use ready::Ready;
 pub use repair::{Repaired, RepairedTable};
-pub use sessions::{Open, opening};
+use sessions::opening;
 pub use verify::{Verified, verify};
 
 use crate::context::Context;
+use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::selection::Selection;
 use crate::{clock, units};
+use pairing::Pairing;
 
 /// So many differences of a table are kept with the result,
 const SHOWN: usize = 100;
@@ -145,15 +149,15 @@ pub struct Comparison {
 
 /// What to compare, and how long.
 #[derive(Default)]
-pub struct Scope<'a> {
+pub struct Scope {
     /// These tables only; all that are moved, if not given.
     pub only: Option<BTreeSet<QualifiedName>>,
     /// Of those the ones that this names.
     pub selection: Selection,
     /// Stop after this time, and say what is left; the smallest tables come first then.
     pub budget: Option<Duration>,
-    /// Opens sessions on the target, for instance ones that read under a snapshot; the run's own, if not given.
-    pub target: Option<Open<'a>>,
+    /// Which way the changes flow, where they do.
+    pub direction: Direction,
 }
 
 impl Comparison {
@@ -209,6 +213,15 @@ impl Comparison {
         }
     }
 
+    /// Adds what a compare that began at `since` found.
+    async fn add(&mut self, job: &bracket::Job<'_>, since: std::time::Instant) -> Result<()> {
+        self.tables.extend(describe::verdicts(job).await?);
+        self.tables.sort_by(|a, b| a.table.cmp(&b.table));
+        self.left = job.left();
+        self.milliseconds += clock::milliseconds_since(since);
+        Ok(())
+    }
+
     /// Fails with the tables that are not equal, and how.
     pub fn demand_equal(&self) -> Result<()> {
         let bad = self.bad().count();
@@ -244,6 +257,20 @@ impl TableVerdict {
             changing: Vec::new(),
             why,
             evidence: None,
+        }
+    }
+
+    /// Names the sides rightly after a compare that began with the target.
+    fn turn(&mut self) {
+        std::mem::swap(&mut self.source_rows, &mut self.target_rows);
+        for difference in &mut self.differences {
+            std::mem::swap(&mut difference.source, &mut difference.target);
+            difference.kind = match difference.kind {
+                Kind::Missing => Kind::Extra,
+                Kind::Extra => Kind::Missing,
+                Kind::Changed => Kind::Changed,
+            };
+            difference.columns.iter_mut().for_each(|column| std::mem::swap(&mut column.source, &mut column.target));
         }
     }
 
@@ -296,14 +323,9 @@ fn rows(number: i64) -> String {
     units::count(usize::try_from(number).unwrap_or_default(), "row")
 }
 
-/// Compares every pair on both servers, both at rest.
-pub async fn compare_at_rest<'a>(cx: &'a Context, step: &'static str, scope: Scope<'a>) -> Result<Comparison> {
-    Ok(compare(cx, step, scope, None).await?.comparison)
-}
-
 /// Compares every replicated table while writes go on. `catch_up` is how long the target may take to apply what the source held when a
 /// chunk was looked at.
-pub async fn compare_live<'a>(cx: &'a Context, step: &'static str, scope: Scope<'a>, catch_up: Duration) -> Result<Comparison> {
+pub async fn compare_live(cx: &Context, step: &'static str, scope: Scope, catch_up: Duration) -> Result<Comparison> {
     Ok(compare(cx, step, scope, Some(catch_up)).await?.comparison)
 }
 
@@ -314,20 +336,20 @@ struct Compared {
     found: Vec<(azure2neon_postgres::digest::Subject, Vec<rows::Found>)>,
 }
 
-async fn compare<'a>(cx: &'a Context, step: &'static str, scope: Scope<'a>, catch_up: Option<Duration>) -> Result<Compared> {
+async fn compare(cx: &Context, step: &'static str, scope: Scope, catch_up: Option<Duration>) -> Result<Compared> {
     let (at, since) = (clock::now(), clock::stopwatch());
     let is_live = catch_up.is_some();
     let by_budget = scope.budget.map(|budget| tokio::time::Instant::now() + budget);
-    let paired = pairing::pair(cx, &scope, is_live).await?;
-    let marker = catch_up.map(|deadline| sessions::Marker::new(cx, deadline));
-    let target = scope.target.unwrap_or_else(|| opening(|| cx.target()));
-    let job = bracket::Job::new(cx, step, (opening(|| cx.source()), target), marker, paired.pairs);
+    let Pairing { pairs, verdicts, tokens } = pairing::pair(cx, &scope, is_live).await?;
+    let direction = scope.direction;
+    let marker = catch_up.map(|deadline| sessions::Marker::new(cx, direction, deadline));
+    let sides = (opening(move || direction.from_session(cx)), opening(move || direction.to_session(cx)));
+    let job = bracket::Job::new(cx, step, sides, marker, pairs);
     job.run(by_budget).await?;
-    let named = describe::verdicts(&job).await?;
-    let mut tables = paired.verdicts;
-    tables.extend(named);
-    tables.sort_by(|a, b| a.table.cmp(&b.table));
-    let comparison =
-        Comparison { tables, at: Some(at), milliseconds: clock::milliseconds_since(since), left: job.left(), tokens: paired.tokens };
+    let mut comparison = Comparison { tables: verdicts, at: Some(at), tokens, ..Comparison::default() };
+    comparison.add(&job, since).await?;
+    if direction == Direction::Back {
+        comparison.tables.iter_mut().for_each(TableVerdict::turn);
+    }
     Ok(Compared { comparison, found: job.into_found() })
 }

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::Result;
 
 /// A table that both sides have.
+#[derive(Clone)]
 pub(super) struct Pair {
     pub(super) subject: Subject,
     pub(super) source: Surveyed,
@@ -28,15 +29,8 @@ pub(super) struct Pairing {
 }
 
 /// Reads both catalogs and pairs the tables that are moved by name. What is written to them is counted from before that.
-pub(super) async fn pair(cx: &Context, scope: &Scope<'_>, is_live: bool) -> Result<Pairing> {
-    let open = scope.target.as_ref();
-    let target = async {
-        match open {
-            Some(open) => open().await,
-            None => cx.target().await,
-        }
-    };
-    let (source, target) = tokio::try_join!(cx.source(), target)?;
+pub(super) async fn pair(cx: &Context, scope: &Scope, is_live: bool) -> Result<Pairing> {
+    let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
     let right = async { Ok(inventory::inventory(&target).await?) };
     let (left, right) = tokio::try_join!(cx.source_inventory(&source), right)?;
     let (mut both, mut verdicts) = match_by_name(stored(left, scope), stored(right, scope));
@@ -68,7 +62,7 @@ pub(super) async fn pair(cx: &Context, scope: &Scope<'_>, is_live: bool) -> Resu
 }
 
 /// The tables in the scope that hold rows.
-fn stored(inventory: Inventory, scope: &Scope<'_>) -> BTreeMap<QualifiedName, Table> {
+fn stored(inventory: Inventory, scope: &Scope) -> BTreeMap<QualifiedName, Table> {
     let left_out = scope.selection.left_out(&inventory);
     let is_meant = |table: &Table| {
         table.has_storage() && !left_out.contains(&table.name) && scope.only.as_ref().is_none_or(|only| only.contains(&table.name))

@@ -5,25 +5,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use azure2neon_postgres::Session;
+use azure2neon_postgres::{Session, barrier};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::context::Context;
+use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
-use crate::steps::wait_applied;
+use crate::event::Event;
 
 /// So many sessions on each side, each with one process of its server.
-const SESSIONS: usize = 4;
+pub(super) const SESSIONS: usize = 4;
 /// A chunk is a range of an index; whatever the statistics say, all of the table is not read for it. No helpers, no compiler.
 const SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set jit = off; set enable_seqscan = off";
 
 /// Opens a session.
-pub type Open<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<Session>> + Send + Sync + 'a>;
+pub(super) type Open<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<Session>> + Send + Sync + 'a>;
 
 /// Sessions by this function.
-pub fn opening<'a, F>(open: impl Fn() -> F + Send + Sync + 'a) -> Open<'a>
+pub(super) fn opening<'a, F>(open: impl Fn() -> F + Send + Sync + 'a) -> Open<'a>
 where
     F: Future<Output = Result<Session>> + Send + 'a,
 {
@@ -40,6 +41,11 @@ pub(super) struct Pool<'a> {
 impl<'a> Pool<'a> {
     pub(super) fn new(open: Open<'a>) -> Self {
         Self { open, idle: Mutex::default(), free: Semaphore::new(SESSIONS) }
+    }
+
+    /// The sessions that nobody uses now.
+    pub(super) fn take_idle(&self) -> Vec<Session> {
+        std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A session, waiting for one.
@@ -83,6 +89,7 @@ impl Drop for Lease<'_> {
 /// Waits until the target has applied what was committed on the source. One wait serves all who asked before it began.
 pub(super) struct Marker<'a> {
     cx: &'a Context,
+    direction: Direction,
     deadline: Duration,
     asked: AtomicU64,
     turn: tokio::sync::Mutex<Turn>,
@@ -90,13 +97,14 @@ pub(super) struct Marker<'a> {
 
 #[derive(Default)]
 struct Turn {
+    /// Where the changes come from, and where they go to.
     sessions: Option<(Session, Session)>,
     served: u64,
 }
 
 impl<'a> Marker<'a> {
-    pub(super) fn new(cx: &'a Context, deadline: Duration) -> Self {
-        Self { cx, deadline, asked: AtomicU64::new(0), turn: tokio::sync::Mutex::default() }
+    pub(super) fn new(cx: &'a Context, direction: Direction, deadline: Duration) -> Self {
+        Self { cx, direction, deadline, asked: AtomicU64::new(0), turn: tokio::sync::Mutex::default() }
     }
 
     /// Returns when all that was committed on the source before the call is on the target.
@@ -108,12 +116,13 @@ impl<'a> Marker<'a> {
         }
         let serves = self.asked.load(Ordering::SeqCst);
         // A wait that fails or is dropped in its midst leaves no sessions behind that may be in any state.
-        let (source, target) = match turn.sessions.take() {
+        let (from, to) = match turn.sessions.take() {
             Some(sessions) => sessions,
-            None => tokio::try_join!(self.cx.source(), self.cx.target())?,
+            None => tokio::try_join!(self.direction.from_session(self.cx), self.direction.to_session(self.cx))?,
         };
-        wait_applied(self.cx, &source, &target, self.deadline).await?;
-        *turn = Turn { sessions: Some((source, target)), served: serves };
+        let report = &mut |lag: &barrier::Lag| self.cx.events.say(Event::Lag { bytes: lag.bytes });
+        barrier::wait_applied(&from, &to, &self.direction.feed(self.cx), self.deadline, report).await?;
+        *turn = Turn { sessions: Some((from, to)), served: serves };
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{CopyPath, Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
 use crate::settings::Settings;
-use crate::steps::{self, Action};
+use crate::steps::{self, Action, CompareWhen};
 use crate::survey::Survey;
 use crate::units;
 
@@ -27,7 +27,7 @@ pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget
         Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len(), direction: Direction::Forward }),
     ]);
     cut_over.extend(refresh(&survey.inventory));
-    cut_over.extend([Action::FinalCompare(steps::FinalCompare {}), Action::HandOver(steps::HandOver {})]);
+    cut_over.extend([Action::FinalCompare(steps::FinalCompare { when: CompareWhen::AllBefore, planned_bytes: bytes(&survey.inventory) }), Action::HandOver(steps::HandOver {})]);
     let finish = vec![Action::DropMarks(steps::DropMarks { schema: format!("{MARK_PREFIX}{run}") }), target::restore(survey, settings)];
     let warm_up = vec![Action::WarmUp(steps::WarmUp { direction: Direction::Forward })];
     let stages = [(Stage::PrepareTarget, before), (Stage::WarmUp, warm_up), (Stage::CutOver, cut_over), (Stage::Finish, finish)];

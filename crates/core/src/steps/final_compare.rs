@@ -1,16 +1,68 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::comparison::{Comparison, Scope, compare_at_rest};
+use super::compare_again;
+use crate::comparison::{Comparison, Ready};
 use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Observed, Operation, output};
-use crate::plan::Effect;
+use crate::plan::{Effect, Mode};
 
-/// Compares every table by count and digest, both sides at rest: the gate before the hand-over.
+/// Compares both sides at rest: the gate before the hand-over, as far as the pause allows. The rest is compared after it, from what
+/// both sides hold now.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct FinalCompare {}
+pub struct FinalCompare {
+    /// When, and how much of it.
+    pub when: CompareWhen,
+    /// What there is to compare at most, in bytes as the source stores it, when the plan was made.
+    #[serde(default)]
+    pub planned_bytes: i64,
+}
+
+/// When both sides are compared for the last time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompareWhen {
+    /// Before the hand-over, all of it: there is no way back.
+    #[default]
+    AllBefore,
+    /// Before the hand-over, as far as the pause allows; the rest after it.
+    Before,
+    /// After it: the pause is the shortest.
+    After,
+}
+
+/// Its id.
+const STEP: &str = "final-compare";
+
+/// Of the pause, so much may be used for comparing where the rest can be done later.
+const SHARE: f64 = 0.4;
+
+impl FinalCompare {
+    /// What was written to since the compare before the fence, as much of it as may be.
+    async fn before(&self, cx: &Context, ready: &Ready) -> Result<Comparison> {
+        let mut comparison = cx.done::<Comparison>(compare_again::STEP)?.unwrap_or_default();
+        // Unlogged tables were not compared before.
+        let known: BTreeSet<_> = comparison.tables.iter().map(|table| table.table.clone()).collect();
+        let changed = ready.changed_since(&comparison).await?.tables;
+        let changed: BTreeSet<_> = changed.into_iter().chain(ready.tables().difference(&known).cloned()).collect();
+        ready.freeze().await?;
+        let budget = (self.when == CompareWhen::Before).then(|| share(cx.max_pause()));
+        let now = ready.compare(cx, STEP, Some(&changed), budget).await?;
+        now.demand_equal()?;
+        comparison.left.clone_from(&now.left);
+        comparison.replace(now);
+        Ok(comparison)
+    }
+}
+
+fn share(pause: Duration) -> Duration {
+    pause.mul_f64(SHARE)
+}
 
 #[async_trait]
 impl Operation for FinalCompare {
@@ -19,7 +71,15 @@ impl Operation for FinalCompare {
     }
 
     fn describe(&self) -> String {
-        "compare every table by count and content digest, both sides at rest; nothing is handed over unless all are equal".into()
+        let what = format!(
+            "compare what was written to since the last compare (of {} in all), both sides at rest",
+            crate::units::bytes(self.planned_bytes)
+        );
+        match self.when {
+            CompareWhen::AllBefore => format!("{what}; no hand-over unless all is equal"),
+            CompareWhen::Before => format!("{what}, as far as the pause allows; no hand-over unless that is equal"),
+            CompareWhen::After => "keep what both sides hold now, to be compared after the hand-over".into(),
+        }
     }
 
     async fn observe(&self, _cx: &Context) -> Result<Observed> {
@@ -27,12 +87,32 @@ impl Operation for FinalCompare {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let comparison = compare_at_rest(cx, "final-compare", Scope::default()).await?;
-        comparison.demand_equal()?;
+        let held = cx.held().await?;
+        if cx.plan.mode == Mode::Offline {
+            // The tables came just now.
+            let comparison = Ready::get(cx).await?.compare(cx, STEP, None, None).await?;
+            comparison.demand_equal()?;
+            return output(&comparison);
+        }
+        let ready = held.ready()?;
+        let comparison = match self.when {
+            CompareWhen::After => {
+                ready.freeze().await?;
+                Comparison { left: ready.tables().into_iter().collect(), ..Comparison::default() }
+            }
+            CompareWhen::AllBefore | CompareWhen::Before => self.before(cx, ready).await?,
+        };
         output(&comparison)
     }
 
+    fn beside(&self) -> bool {
+        true
+    }
+
     fn note(&self, output: &Value) -> String {
-        serde_json::from_value::<Comparison>(output.clone()).map(|comparison| comparison.note()).unwrap_or_default()
+        match self.when {
+            CompareWhen::After => String::new(),
+            _ => serde_json::from_value::<Comparison>(output.clone()).map(|comparison| comparison.note()).unwrap_or_default(),
+        }
     }
 }

@@ -5,6 +5,8 @@ mod build_indexes;
 mod catch_up;
 mod change_target_settings;
 mod compare;
+mod compare_again;
+mod compare_rest;
 mod copy_data;
 mod copy_offline;
 mod copy_unlogged_tables;
@@ -37,10 +39,11 @@ mod warm_up;
 pub use allow_target_inbound::AllowTargetInbound;
 pub use build_indexes::BuildIndexes;
 pub use catch_up::CatchUp;
-pub(crate) use catch_up::wait_applied;
 pub use change_target_settings::ChangeTargetSettings;
 pub(crate) use compare::CATCH_UP as COMPARE_CATCH_UP;
 pub use compare::Compare;
+pub use compare_again::CompareAgain;
+pub use compare_rest::CompareRest;
 pub use copy_data::CopyData;
 pub use copy_offline::CopyOffline;
 pub use copy_unlogged_tables::CopyUnloggedTables;
@@ -55,7 +58,7 @@ pub use drop_marks::DropMarks;
 pub use enable_logical_replication::{EnableLogicalReplication, ParameterChange};
 pub use fence_target::FenceTarget;
 pub use fence_writes::FenceWrites;
-pub use final_compare::FinalCompare;
+pub use final_compare::{CompareWhen, FinalCompare};
 pub use grant_replication_role::GrantReplicationRole;
 pub use hand_over::{HandOver, HandedOver};
 pub use import_schema::ImportSchema;
@@ -143,6 +146,8 @@ actions! {
     SetSequencesAhead(SetSequencesAhead) = "set-sequences-ahead",
     /// Compares every table while writes go on.
     Compare(Compare) = "compare",
+    /// Compares again what changed since.
+    CompareAgain(CompareAgain) = "compare-again",
     /// Opens what the cut-over needs.
     WarmUp(WarmUp) = "warm-up",
     /// Stops writes to the source.
@@ -177,6 +182,8 @@ actions! {
     CompareBack(FinalCompare) = "compare-back",
     /// Reads that nothing was written behind the target's fence.
     ProveTargetFence(ProveFence) = "prove-target-fence",
+    /// Compares what the pause left no time for.
+    CompareRest(CompareRest) = "compare-rest",
     /// Drops the run's schema on the target, where no subscription does.
     DropMarks(DropMarks) = "drop-marks",
     /// Undoes `subscribe`.

@@ -26,6 +26,16 @@ pub(crate) async fn moved_sequences(cx: &Context) -> Result<Vec<String>> {
     Ok(moved.map(|(set, is)| format!("sequence {}: {} on the target, where it was set to {}", set.name, shown(is), shown(set))).collect())
 }
 
+/// Fails if there are any.
+pub(super) async fn demand_unmoved(cx: &Context) -> Result<()> {
+    let moved = moved_sequences(cx).await?;
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let why = format!("somebody moved {} of the target's sequences:\n  {}", moved.len(), moved.join("\n  "));
+    Err(Error::new(ErrorKind::NotEqual, why).hint("see that nobody uses the target yet; then `azure2neon verify --repair` sets them again"))
+}
+
 fn shown(value: &SequenceValue) -> String {
     format!("{}{}", value.last_value, if value.is_called { "" } else { " (not used yet)" })
 }
@@ -45,13 +55,7 @@ impl Operation for SetSequencesAhead {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let moved = moved_sequences(cx).await?;
-        if !moved.is_empty() {
-            let why = format!("somebody moved {} of the target's sequences:\n  {}", moved.len(), moved.join("\n  "));
-            return Err(
-                Error::new(ErrorKind::NotEqual, why).hint("whoever did must stop; then `azure2neon verify --repair` sets them again")
-            );
-        }
+        demand_unmoved(cx).await?;
         let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
         let names = cx.source_inventory(&source).await?.sequences;
         let wanted = sequences::read_sequences(&source, &names).await?;
