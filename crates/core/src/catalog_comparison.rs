@@ -144,6 +144,7 @@ impl Expectations {
             (What::Extra, "extension" | "event trigger" | "language" | "foreign data wrapper") if of_superuser => {
                 Some("the target's provider made it")
             }
+            (What::Extra, "schema") if difference.object.name == "public" => Some("every new database has it"),
             (What::Missing, "index") if object.is_some_and(|object| object.aspect("validity").is_some()) => {
                 Some("an index that is not valid on the source is not dumped")
             }

@@ -46,6 +46,7 @@ fn what_is_expected_has_a_reason() {
         (("materialized view", "public.m"), Differs, Some("populated"), (Some("yes"), Some("no"))),
         (("extension", "citext"), Differs, Some("version"), (Some("1.6"), Some("1.8"))),
         (("extension", "neon"), Extra, None, (None, Some("superuser cloud_admin"))),
+        (("schema", "public"), Extra, None, (None, Some("pg_database_owner"))),
         (("publication", "p"), Missing, None, (Some("admin"), None)),
         (("extension", "azure_storage"), Missing, None, (Some("admin"), None)),
         (("trigger", "sales.orders.audit"), Missing, None, (None, None)),

@@ -1,4 +1,5 @@
--- Functions, procedures and aggregates. A body is told by its hash: it may be long, and may hold what must not be shown.
+-- Functions, procedures and aggregates. A body that is mere text is told by its hash: it may be long, and may hold
+-- what must not be shown.
 select 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid as class, p.oid as object,
        case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end as kind,
        pg_catalog.format('%I.%I(%s)', s.nspname, p.proname,
@@ -19,7 +20,7 @@ select 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid as class, p.oid
        case when p.prosupport <> 0 then p.prosupport::pg_catalog.text end as support,
        (select pg_catalog.string_agg(c, ', ' order by c collate "C") from pg_catalog.unnest(p.proconfig) c) as settings,
        pg_catalog.md5(p.prosrc) as body,
-       pg_catalog.md5(pg_catalog.pg_get_function_sqlbody(p.oid)) as "sql body",
+       pg_catalog.pg_get_function_sqlbody(p.oid) as "sql body",
        p.probin as library,
        (select pg_catalog.string_agg(pg_catalog.format_type(t, null), ', ') from pg_catalog.unnest(p.protrftypes) t) as transforms,
        case when g.aggfnoid is not null then pg_catalog.concat_ws(' ', g.aggkind, g.aggnumdirectargs, g.aggtransfn, g.aggfinalfn,

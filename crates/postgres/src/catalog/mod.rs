@@ -1,7 +1,7 @@
 //! The whole catalog of a database, object by object, as far as two servers can be compared by it.
 //!
 //! Definitions are read as the server spells them. Two servers may spell the same differently: [`respell`] has the target
-//! spell the source's. Function bodies, options of foreign servers and the like are told by their hash: they may be long, and may hold
+//! spell the source's. Function bodies that are mere text, options of foreign servers and the like are told by their hash: they may be long, and may hold
 //! what must not be shown.
 
 mod differences;
