@@ -132,6 +132,7 @@ struct HandOverTable {
 #[serde(default, deny_unknown_fields)]
 struct CutOver {
     max_pause: Option<String>,
+    way_back: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -237,6 +238,7 @@ impl Config {
             subscription_sslmode: file.source.subscription_sslmode.clone().unwrap_or_else(|| "require".into()),
             expected_failures: file.schema.expected_failures.clone(),
             max_pause,
+            way_back: if over.no_way_back { Some(false) } else { file.cut_over.way_back },
             mode: over.mode.unwrap_or(file.copy.mode).into(),
             selection: file.copy.selection(over),
             copy: over.copy.unwrap_or(file.copy.path).path(),

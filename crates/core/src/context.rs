@@ -81,6 +81,11 @@ impl Context {
         selection::read(source, &self.plan.selection).await
     }
 
+    /// Whether the cut-over shall leave a way back: it is planned, and not renounced since.
+    pub fn wants_way_back(&self) -> bool {
+        self.plan.has_way_back() && self.settings.way_back != Some(false)
+    }
+
     /// How long the source may refuse writes.
     pub fn max_pause(&self) -> Duration {
         self.settings.max_pause_in(self.plan.mode)
@@ -130,13 +135,20 @@ impl Context {
     /// The source's database as the replication role. Its password lives in this process only: when an earlier process
     /// took it to its grave, a new one is set. So this is not for when the subscription, which holds the old one, is there.
     pub async fn replication_endpoint(&self) -> Result<Endpoint> {
+        let is_known = self.replication_password.lock().await.is_some();
+        let source = if is_known { None } else { Some(self.source().await?) };
+        self.replication_endpoint_over(source.as_ref()).await
+    }
+
+    /// The same; a new password, if it takes one, is set over this session, where no further one gets in.
+    pub async fn replication_endpoint_over(&self, source: Option<&Session>) -> Result<Endpoint> {
         let mut known = self.replication_password.lock().await;
-        let password = match &*known {
-            Some(password) => password.clone(),
-            None => {
+        let password = match (&*known, source) {
+            (Some(password), _) => password.clone(),
+            (None, None) => return Err(Error::new(ErrorKind::Internal, "there is no session to set the replication role's password over")),
+            (None, Some(source)) => {
                 let password = azure2neon_postgres::roles::generate_password()?;
-                let source = self.source().await?;
-                azure2neon_postgres::roles::set_role_password(&source, &self.names().mark, &password).await?;
+                azure2neon_postgres::roles::set_role_password(source, &self.names().mark, &password).await?;
                 self.password_renewed.store(true, Ordering::Relaxed);
                 known.insert(password).clone()
             }

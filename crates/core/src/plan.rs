@@ -188,6 +188,11 @@ impl Plan {
         Names { mark: format!("{MARK_PREFIX}{}", self.run), rule_prefix: format!("{RULE_PREFIX}{}", self.run) }
     }
 
+    /// Whether the target's changes flow back to the source after the hand-over.
+    pub fn has_way_back(&self) -> bool {
+        self.step("prepare-way-back").is_some()
+    }
+
     /// The step of this id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id() == id)
@@ -223,6 +228,8 @@ pub enum Stage {
     BringOver,
     /// Catch up and compare while writes go on.
     KeepInStep,
+    /// What a cut-over needs ready before writes stop; done anew for each.
+    WarmUp,
     /// Writes stop, the rest drains, the proof, the hand-over.
     CutOver,
     /// Everything that the run made is removed.
@@ -237,6 +244,7 @@ impl Stage {
             Self::PrepareSource => "Prepare the source",
             Self::BringOver => "Bring it over",
             Self::KeepInStep => "Keep in step",
+            Self::WarmUp => "Warm up",
             Self::CutOver => "Cut over",
             Self::Finish => "Finish",
         }

@@ -4,6 +4,7 @@ mod copy;
 mod offline;
 mod selection;
 mod target;
+mod way_back;
 
 use azure2neon_postgres::Inventory;
 use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
@@ -29,8 +30,10 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     let survey = &selection::narrowed(whole, &settings.selection)?;
     let target = target::planned(survey, settings)?;
     let copy = copy::path(survey, settings);
+    let way_back::WayBack { step: way_back, findings: of_way_back } = way_back::decide(survey, settings, &format!("{MARK_PREFIX}{run}"))?;
+    let decided = Decided { copy: copy.path, way_back };
     let steps = match settings.mode {
-        Mode::Online => online(survey, settings, &target, copy.path, run),
+        Mode::Online => online(survey, settings, &target, &decided, run),
         Mode::Offline => offline::steps(survey, settings, &target, run),
     };
     let identities = if settings.mode == Mode::Online { replica_identities(&survey.inventory) } else { Vec::new() };
@@ -41,6 +44,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
         selection::findings(whole, &settings.selection),
         target::findings(survey, settings),
         findings(&survey.inventory, &identities),
+        of_way_back,
     ]
     .concat();
     Ok(Plan {
@@ -67,8 +71,16 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     })
 }
 
+/// What is decided before the steps.
+struct Decided {
+    copy: CopyPath,
+    way_back: Option<steps::PrepareWayBack>,
+}
+
 /// The steps with logical replication.
-fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: CopyPath, run: &str) -> Vec<Step> {
+fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, decided: &Decided, run: &str) -> Vec<Step> {
+    let Decided { copy, way_back } = decided;
+    let copy = *copy;
     let mark = format!("{MARK_PREFIX}{run}");
     let rules: Vec<InboundRule> = survey
         .egress
@@ -81,7 +93,10 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: Co
 
     let mut steps = Vec::new();
     let mut add = |stage, actions: Vec<Action>| steps.extend(actions.into_iter().map(|action| Step { stage, action }));
-    add(Stage::PrepareTarget, target::prepare(survey, settings, target, copy));
+    add(
+        Stage::PrepareTarget,
+        target::prepare(survey, settings, target, target::Needs { keys: copy == CopyPath::Direct, publishes: way_back.is_some() }),
+    );
     add(
         Stage::PrepareSource,
         vec![
@@ -102,6 +117,7 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: Co
     add(Stage::BringOver, copy::bring_over(copy, settings, &mark));
     add(Stage::BringOver, target::keep_history(survey, settings).into_iter().collect());
     add(Stage::KeepInStep, vec![Action::CatchUp(steps::CatchUp {}), Action::Compare(steps::Compare {})]);
+    add(Stage::WarmUp, way_back.clone().map(Action::PrepareWayBack).into_iter().collect());
     add(
         Stage::CutOver,
         vec![
@@ -139,7 +155,8 @@ fn bytes(inventory: &Inventory) -> i64 {
 /// The finish takes back, last made first, what the steps say they can take back and the target doesn't need.
 fn finish(steps: &[Step]) -> Vec<Action> {
     type Wrap = fn(Reverse) -> Action;
-    let wrap: [(&str, Wrap); 6] = [
+    let wrap: [(&str, Wrap); 7] = [
+        ("prepare-way-back", Action::DropWayBack),
         ("subscribe", Action::DropSubscription),
         ("create-publication", Action::DropPublication),
         ("set-replica-identity", Action::RestoreReplicaIdentity),

@@ -37,6 +37,8 @@ pub struct Settings {
     pub expected_failures: Vec<String>,
     /// How long the source may refuse writes before the hand-over; the mode decides if it isn't said.
     pub max_pause: Option<Duration>,
+    /// Whether there shall be a way back after the hand-over; if it isn't said, where there can be one.
+    pub way_back: Option<bool>,
     /// Whether the source takes writes while its rows are copied.
     pub mode: Mode,
     /// Which tables are moved.

@@ -3,7 +3,7 @@
 use super::copy::division;
 use super::{bytes, closing, target, unlogged};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{CopyPath, Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
+use crate::plan::{Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
 use crate::settings::Settings;
 use crate::steps::{self, Action};
 use crate::survey::Survey;
@@ -14,7 +14,7 @@ const OF_REPLICATION: [&str; 3] = ["high-availability", "storage-does-not-grow",
 
 /// The steps: all that can be done before the fence, and everything else behind it.
 pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget, run: &str) -> Vec<Step> {
-    let mut before = target::prepare(survey, settings, target, CopyPath::Stream);
+    let mut before = target::prepare(survey, settings, target, target::Needs { keys: false, publishes: false });
     before.extend(target::keep_history(survey, settings));
     let mut cut_over = vec![
         Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }),

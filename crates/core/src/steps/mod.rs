@@ -21,6 +21,7 @@ mod final_compare;
 mod grant_replication_role;
 mod hand_over;
 mod import_schema;
+mod prepare_way_back;
 mod prove_reachability;
 mod refresh_views;
 mod reverse;
@@ -54,6 +55,7 @@ pub use grant_replication_role::GrantReplicationRole;
 pub use hand_over::{HandOver, HandedOver};
 pub use import_schema::ImportSchema;
 pub(crate) use import_schema::{entries as schema_entries, refuse_unexpected};
+pub use prepare_way_back::PrepareWayBack;
 pub use prove_reachability::ProveReachability;
 pub use refresh_views::RefreshViews;
 pub use reverse::Reverse;
@@ -132,6 +134,8 @@ actions! {
     CatchUp(CatchUp) = "catch-up",
     /// Compares every table while writes go on.
     Compare(Compare) = "compare",
+    /// Makes ready what brings the target's changes back to the source.
+    PrepareWayBack(PrepareWayBack) = "prepare-way-back",
     /// Stops writes to the source.
     FenceWrites(FenceWrites) = "fence-writes",
     /// Waits until all that was written is on the target.
@@ -150,6 +154,8 @@ actions! {
     HandOver(HandOver) = "hand-over",
     /// Drops the run's schema on the target, where no subscription does.
     DropMarks(DropMarks) = "drop-marks",
+    /// Undoes `prepare-way-back`.
+    DropWayBack(Reverse) = "drop-way-back",
     /// Undoes `subscribe`.
     DropSubscription(Reverse) = "drop-subscription",
     /// Undoes `create-publication`.
