@@ -278,7 +278,7 @@ fn tables_without_a_key_get_an_identity_and_others_are_left_alone() {
         ]
     );
     let ids: Vec<&str> = plan.findings.iter().map(|finding| finding.id.as_str()).collect();
-    assert_eq!(ids, ["tables-without-key", "unlogged-tables"]);
+    assert_eq!(ids, ["tables-without-key", "unlogged-tables", "way-back"]);
 }
 
 #[test]
@@ -413,7 +413,7 @@ fn settings_of_an_existing_project_are_put_back_as_they_were() {
     assert_eq!(raised.from.to_string(), "compute of 0.25-2 CU, suspended after 600 s without work");
     assert_eq!(restored.to, raised.from);
     let ids: Vec<&str> = plan.findings.iter().map(|finding| finding.id.as_str()).collect();
-    assert_eq!(ids, ["target-restart", "target-resize"]);
+    assert_eq!(ids, ["target-restart", "target-resize", "way-back"]);
 }
 
 #[test]
@@ -504,7 +504,8 @@ fn there_is_a_way_back_where_there_can_be_one_and_else_the_plan_says_why() {
     let Action::PrepareWayBack(step) = &as_itself.step("prepare-way-back").unwrap().action else { panic!() };
     assert!(step.as_subscriber);
 
-    let obstacles: [(fn(&mut Survey), &str); 3] = [
+    type Obstacle = (fn(&mut Survey), &'static str);
+    let obstacles: [Obstacle; 3] = [
         (|survey| survey.subscriber.may_subscribe = false, "can't create a subscription"),
         (
             |survey| {
