@@ -161,6 +161,7 @@ async fn neon_calls(cloud: NeonCloud, name: &dyn Fn(&str) -> String) -> Value {
         database: name("kestrel_books"),
         role: name("kestrel_accountant"),
         settings: TargetSettings { compute: None, suspend_seconds: Some(-1), history_seconds: Some(0) },
+        publishes: true,
     };
     let identity = cloud.identity().await.unwrap();
     let before = cloud.find(&spec.name).await.unwrap();

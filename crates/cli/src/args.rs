@@ -123,6 +123,9 @@ pub struct Overrides {
     /// How long the source may refuse writes before it is reopened, such as 5s or 500ms; 5s, or 1h in offline mode
     #[arg(long, global = true, env = "AZURE2NEON_MAX_PAUSE", value_name = "TIME", value_parser = duration)]
     pub max_pause: Option<Duration>,
+    /// Don't bring Neon's changes back to the source after the hand-over, so that there is no rollback then
+    #[arg(long, global = true)]
+    pub no_way_back: bool,
     /// Folder of the run's plan and journal
     #[arg(long, global = true, env = "AZURE2NEON_RUN_DIR", value_name = "DIR")]
     pub run_dir: Option<PathBuf>,

@@ -133,6 +133,7 @@ struct HandOverTable {
 struct CutOver {
     max_pause: Option<String>,
     final_compare: Option<FinalCompareChoice>,
+    way_back: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -239,6 +240,7 @@ impl Config {
             expected_failures: file.schema.expected_failures.clone(),
             max_pause,
             final_compare: over.final_compare.or(file.cut_over.final_compare).map(Into::into),
+            way_back: if over.no_way_back { Some(false) } else { file.cut_over.way_back },
             mode: over.mode.unwrap_or(file.copy.mode).into(),
             selection: file.copy.selection(over),
             copy: over.copy.unwrap_or(file.copy.path).path(),
@@ -287,8 +289,8 @@ impl Config {
             None => ANSWER_TIMEOUT,
         };
         let default = |text: &str| Url::parse(text).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()));
-        let key_file = self.file.target.api_key_file.as_ref().map(|path| self.base.join(path));
-        let api_key = Secret { what: "Neon API key", variable: "NEON_API_KEY", file: key_file.as_deref() }.read(environment)?;
+        let key_file = self.api_key_file();
+        let api_key = api_key(key_file.as_deref()).read(environment)?;
         let recording = self.record.as_deref().map(|folder| begin_recording(folder, events)).transpose()?;
         let recorder = |cloud| recording.as_ref().map(|recording| recording.of(cloud));
         let azure = azure2neon_azure::AzureCloud::new(azure2neon_azure::Settings {
@@ -327,10 +329,32 @@ impl Config {
     }
 
     fn source_password(&self, environment: Environment<'_>) -> Result<SecretString> {
-        let password_file = self.file.source.password_file.as_ref().map(|path| self.base.join(path));
-        Secret { what: "password of the source's login", variable: "AZURE2NEON_SOURCE_PASSWORD", file: password_file.as_deref() }
-            .read(environment)
+        source_password(self.password_file().as_deref()).read(environment)
     }
+
+    fn api_key_file(&self) -> Option<PathBuf> {
+        self.file.target.api_key_file.as_ref().map(|path| self.base.join(path))
+    }
+
+    fn password_file(&self) -> Option<PathBuf> {
+        self.file.source.password_file.as_ref().map(|path| self.base.join(path))
+    }
+
+    /// The environment variable of a secret that somebody would have to be asked for, if there is one.
+    pub fn missing_secret(&self, environment: Environment<'_>) -> Option<&'static str> {
+        let (key_file, password_file) = (self.api_key_file(), self.password_file());
+        let needs_password = self.file.source.login == LoginKind::Password;
+        let secrets = [Some(api_key(key_file.as_deref())), needs_password.then(|| source_password(password_file.as_deref()))];
+        secrets.into_iter().flatten().find(|secret| !secret.is_at_hand(environment)).map(|secret| secret.variable)
+    }
+}
+
+fn api_key(file: Option<&Path>) -> Secret<'_> {
+    Secret { what: "Neon API key", variable: "NEON_API_KEY", file }
+}
+
+fn source_password(file: Option<&Path>) -> Secret<'_> {
+    Secret { what: "password of the source's login", variable: "AZURE2NEON_SOURCE_PASSWORD", file }
 }
 
 fn begin_recording(folder: &Path, events: &Events) -> Result<Recording> {

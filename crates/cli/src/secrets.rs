@@ -13,12 +13,17 @@ pub struct Secret<'a> {
     /// What it is, for the prompt and the error.
     pub what: &'a str,
     /// Its environment variable.
-    pub variable: &'a str,
+    pub variable: &'static str,
     /// A file that holds it alone.
     pub file: Option<&'a Path>,
 }
 
 impl Secret<'_> {
+    /// Whether it can be read without asking anybody.
+    pub fn is_at_hand(&self, environment: Environment<'_>) -> bool {
+        environment(self.variable).is_some_and(|value| !value.is_empty()) || self.file.is_some()
+    }
+
     /// Reads it: environment, then file, then prompt.
     pub fn read(&self, environment: Environment<'_>) -> Result<SecretString> {
         if let Some(value) = environment(self.variable).filter(|value| !value.is_empty()) {

@@ -155,6 +155,9 @@ pub struct TargetProject {
     pub endpoint: String,
     /// When it was created, if the cloud says so.
     pub created: Option<jiff::Timestamp>,
+    /// Whether others can subscribe to its changes, if the cloud says so.
+    #[serde(default)]
+    pub publishes: Option<bool>,
 }
 
 /// What a new project shall be like.
@@ -172,6 +175,9 @@ pub struct ProjectSpec {
     pub role: String,
     /// What project and compute are set to.
     pub settings: TargetSettings,
+    /// Whether others can subscribe to its changes, which can't be taken back later.
+    #[serde(default)]
+    pub publishes: bool,
 }
 
 /// A database of a branch.

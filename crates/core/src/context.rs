@@ -55,13 +55,27 @@ pub struct Context {
     password_renewed: AtomicBool,
     slot: Mutex<Option<ExportedSlot>>,
     held: Mutex<Option<Arc<Held>>>,
+    passing: Mutex<()>,
 }
 
 impl Context {
     /// A context for the run in `folder`.
     pub fn new(plan: Plan, settings: Settings, clouds: Clouds, access: Access, folder: RunFolder, events: Events) -> Self {
-        let (target_endpoint, replication_password, password_renewed, slot, held) = Default::default();
-        Self { plan, settings, clouds, folder, events, access, target_endpoint, replication_password, password_renewed, slot, held }
+        let (target_endpoint, replication_password, password_renewed, slot, held, passing) = Default::default();
+        Self {
+            plan,
+            settings,
+            clouds,
+            folder,
+            events,
+            access,
+            target_endpoint,
+            replication_password,
+            password_renewed,
+            slot,
+            held,
+            passing,
+        }
     }
 
     /// Ends the run's use of its folder and gives it back.
@@ -105,6 +119,8 @@ impl Context {
     ) -> azure2neon_postgres::Result<(T, i32)> {
         match connect().await {
             Err(refused) if fence::is_closed(&refused) && self.folder.touched(fence) => {
+                // One at a time: each ends whoever comes in beside it.
+                let _alone = self.passing.lock().await;
                 fence::pass(&fence::beside(endpoint), &endpoint.database, connect).await
             }
             opened => opened,
@@ -121,6 +137,14 @@ impl Context {
     /// none of its own. Its password, which the subscription holds, stays as it is.
     pub async fn source_as_replication(&self) -> Result<Session> {
         Direction::Forward.slots_session(self).await
+    }
+
+    /// Whether the target's changes can flow back after the hand-over: planned so, and not left out since.
+    pub fn has_way_back(&self) -> bool {
+        let step = "prepare-way-back";
+        let is_prepared = matches!(self.folder.state(step), State::Done { .. });
+        let was_handed_over = self.folder.touched("hand-over");
+        self.plan.step(step).is_some() && if was_handed_over { is_prepared } else { self.settings.way_back != Some(false) }
     }
 
     /// Keeps what the cut-over works with.
@@ -141,6 +165,11 @@ impl Context {
     /// What the source holds of what is moved.
     pub async fn source_inventory(&self, source: &Session) -> Result<Inventory> {
         selection::read(source, &self.plan.selection).await
+    }
+
+    /// Whether the cut-over shall leave a way back: it is planned, and not renounced since.
+    pub fn wants_way_back(&self) -> bool {
+        self.plan.has_way_back() && self.settings.way_back != Some(false)
     }
 
     /// How long the source may refuse writes.

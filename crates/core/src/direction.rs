@@ -5,7 +5,6 @@ use azure2neon_postgres::{Endpoint, QualifiedName, Session, roles};
 use serde::{Deserialize, Serialize};
 
 use crate::context::{Context, FENCE, FENCE_TARGET};
-use crate::epochs;
 use crate::error::Result;
 
 /// Which way the changes flow.
@@ -46,9 +45,13 @@ impl Direction {
 
     /// The stream that carries them.
     pub fn feed(self, cx: &Context) -> Feed {
-        let mark = cx.names().mark;
+        self.feed_of(&cx.names().mark)
+    }
+
+    /// The same, of the run with this mark.
+    pub fn feed_of(self, mark: &str) -> Feed {
         match self {
-            Self::Forward => epochs::feed(cx, 1),
+            Self::Forward => Feed::nth(mark, 1),
             Self::Back => Feed { name: format!("{mark}_back"), barrier: QualifiedName::new(mark, "barrier_back") },
         }
     }

@@ -17,6 +17,7 @@ use crate::plan::{Stage, Step};
 /// The journal's key for the run as a whole.
 const RUN: &str = "";
 const HAND_OVER: &str = "hand-over";
+const HAND_BACK: &str = "hand-back";
 
 /// Runs one plan. Its methods may be called in any process, again and again; each goes on where things are.
 pub struct Engine {

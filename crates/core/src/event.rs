@@ -114,8 +114,10 @@ pub enum Event {
         /// From right before the fence to the first write of a new client on the target.
         outage_milliseconds: f64,
     },
-    /// The source takes writes again, after a cut-over that was not completed.
+    /// What was closed takes writes again, after a cut-over or rollback that was not completed.
     Reopened {
+        /// `source` or `target`.
+        which: String,
         /// Why.
         reason: String,
         /// How long writes were refused.

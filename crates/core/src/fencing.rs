@@ -43,12 +43,12 @@ pub(crate) async fn lower(cx: &Context, direction: Direction, before: &FenceBefo
     };
     lowered.await.map_err(|error| {
         let which = direction.from();
-        Error::new(error.kind(), format!("THE {} IS STILL CLOSED: it could not be reopened", which.to_uppercase()))
-            .because(error)
-            .hint(format!(
+        Error::new(error.kind(), format!("THE {} IS STILL CLOSED: it could not be reopened", which.to_uppercase())).because(error).hint(
+            format!(
                 "run the same command again, or on the {which}, in another database such as postgres: {}",
                 fence::lowering(database, before)
-            ))
+            ),
+        )
     })
 }
 

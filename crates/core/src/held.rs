@@ -29,6 +29,8 @@ pub struct Held {
     pub unlogged: Vec<Table>,
     /// What carries those, if there are any.
     pub ferry: Option<Mutex<Ferry>>,
+    /// Where the changes go to, as who may move the slot there by which they will flow the other way; none without a way back.
+    turning: Option<Session>,
     /// What the final compare reads with; none where the tables come only behind the fence.
     ready: Option<Ready>,
     /// Who tells what was written behind the fence; none without replication.
@@ -59,7 +61,22 @@ impl Held {
                 (Some(Ready::get(cx).await?), Some((direction.slots_session(cx).await?, witness(cx, published))))
             }
         };
-        Ok(Self { direction, from, reopener, to, sequences, unlogged, ferry, ready, witness })
+        let turning = match (cx.has_way_back(), direction) {
+            (false, _) => None,
+            (true, Direction::Forward) => Some(cx.target().await?),
+            (true, Direction::Back) => Some(cx.source_as_replication().await?),
+        };
+        Ok(Self { direction, from, reopener, to, sequences, unlogged, ferry, turning, ready, witness })
+    }
+
+    /// Whether the changes can flow the other way afterwards.
+    pub fn turns(&self) -> bool {
+        self.turning.is_some()
+    }
+
+    /// Who may move the slot of the other direction.
+    pub fn turning(&self) -> Result<&Session> {
+        self.turning.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "nobody may move the slot of the other direction"))
     }
 
     /// What the final compare reads with.

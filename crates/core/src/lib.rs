@@ -32,5 +32,6 @@ pub mod settings;
 pub mod steps;
 pub mod survey;
 pub mod units;
+pub mod way_back;
 
 pub use error::{Error, ErrorKind, Result};

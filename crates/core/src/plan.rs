@@ -188,6 +188,11 @@ impl Plan {
         Names { mark: format!("{MARK_PREFIX}{}", self.run), rule_prefix: format!("{RULE_PREFIX}{}", self.run) }
     }
 
+    /// Whether the target's changes flow back to the source after the hand-over.
+    pub fn has_way_back(&self) -> bool {
+        self.step("prepare-way-back").is_some()
+    }
+
     /// The step of this id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id() == id)
@@ -227,6 +232,8 @@ pub enum Stage {
     WarmUp,
     /// Writes stop, the rest drains, the proof, the hand-over.
     CutOver,
+    /// Back to the source, if anybody asks for it.
+    RollBack,
     /// Everything that the run made is removed.
     Finish,
 }
@@ -241,6 +248,7 @@ impl Stage {
             Self::KeepInStep => "Keep in step",
             Self::WarmUp => "Warm up",
             Self::CutOver => "Cut over",
+            Self::RollBack => "Roll back",
             Self::Finish => "Finish",
         }
     }

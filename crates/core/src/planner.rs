@@ -1,22 +1,23 @@
 //! Decides what to do. A pure function from what was observed and configured to a plan.
 
 mod copy;
+mod cut_over;
 mod offline;
 mod selection;
 mod target;
+mod way_back;
 
 use azure2neon_postgres::Inventory;
 use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 
 use crate::cloud::InboundRule;
-use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{
     CopyPath, Finding, MARK_PREFIX, Mode, PLAN_VERSION, Plan, PlannedSource, PlannedTarget, RULE_PREFIX, Severity, Stage, Step,
 };
 use crate::server_checks;
 use crate::settings::Settings;
-use crate::steps::{self, Action, IdentityChange, ParameterChange, Reverse};
+use crate::steps::{self, Action, CompareWhen, IdentityChange, ParameterChange, Reverse};
 use crate::survey::Survey;
 use crate::units::count;
 
@@ -30,8 +31,11 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     let survey = &selection::narrowed(whole, &settings.selection)?;
     let target = target::planned(survey, settings)?;
     let copy = copy::path(survey, settings);
+    let way_back::WayBack { step: way_back, findings: of_way_back } = way_back::decide(survey, settings, &format!("{MARK_PREFIX}{run}"))?;
+    let when = cut_over::compare_when(settings, way_back.is_some())?;
+    let decided = Decided { copy: copy.path, way_back, when };
     let steps = match settings.mode {
-        Mode::Online => online(survey, settings, &target, copy.path, run),
+        Mode::Online => online(survey, settings, &target, &decided, run),
         Mode::Offline => offline::steps(survey, settings, &target, run),
     };
     let identities = if settings.mode == Mode::Online { replica_identities(&survey.inventory) } else { Vec::new() };
@@ -42,6 +46,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
         selection::findings(whole, &settings.selection),
         target::findings(survey, settings),
         findings(&survey.inventory, &identities),
+        of_way_back,
     ]
     .concat();
     Ok(Plan {
@@ -68,8 +73,17 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     })
 }
 
+/// What is decided before the steps.
+struct Decided {
+    copy: CopyPath,
+    way_back: Option<steps::PrepareWayBack>,
+    when: CompareWhen,
+}
+
 /// The steps with logical replication.
-fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: CopyPath, run: &str) -> Vec<Step> {
+fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, decided: &Decided, run: &str) -> Vec<Step> {
+    let Decided { copy, way_back, when } = decided;
+    let copy = *copy;
     let mark = format!("{MARK_PREFIX}{run}");
     let rules: Vec<InboundRule> = survey
         .egress
@@ -82,7 +96,10 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: Co
 
     let mut steps = Vec::new();
     let mut add = |stage, actions: Vec<Action>| steps.extend(actions.into_iter().map(|action| Step { stage, action }));
-    add(Stage::PrepareTarget, target::prepare(survey, settings, target, copy));
+    add(
+        Stage::PrepareTarget,
+        target::prepare(survey, settings, target, target::Needs { keys: copy == CopyPath::Direct, publishes: way_back.is_some() }),
+    );
     add(
         Stage::PrepareSource,
         vec![
@@ -110,36 +127,13 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: Co
             Action::Compare(steps::Compare {}),
         ],
     );
-    add(Stage::WarmUp, vec![Action::CompareAgain(steps::CompareAgain {})]);
-    add(Stage::WarmUp, refresh(&survey.inventory));
-    add(Stage::WarmUp, vec![Action::WarmUp(steps::WarmUp { direction: Direction::Forward })]);
-    add(Stage::CutOver, vec![Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }), Action::Drain(steps::Drain { direction: Direction::Forward })]);
-    add(Stage::CutOver, unlogged(&survey.inventory));
-    add(
-        Stage::CutOver,
-        vec![
-            Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len(), direction: Direction::Forward }),
-            Action::FinalCompare(steps::FinalCompare { when: settings.final_compare, planned_bytes: bytes(&survey.inventory) }),
-            Action::ProveFence(steps::ProveFence { direction: Direction::Forward }),
-            Action::HandOver(steps::HandOver {}),
-        ],
-    );
+    for (stage, actions) in cut_over::steps(survey, *when, way_back.clone()) {
+        add(stage, actions);
+    }
     let mut finish = finish(&steps);
     finish.push(target::restore(survey, settings));
     steps.extend(finish.into_iter().map(|action| Step { stage: Stage::Finish, action }));
     steps
-}
-
-/// The refresh of materialized views, if any holds data.
-fn refresh(inventory: &Inventory) -> Vec<Action> {
-    let planned = inventory.materialized_views.iter().filter(|view| view.populated).count();
-    if planned == 0 { Vec::new() } else { vec![Action::RefreshViews(steps::RefreshViews { planned })] }
-}
-
-/// The copy of unlogged tables, if there are any.
-fn unlogged(inventory: &Inventory) -> Vec<Action> {
-    let planned = inventory.tables.iter().filter(|table| table.has_storage() && table.persistence == Persistence::Unlogged).count();
-    if planned == 0 { Vec::new() } else { vec![Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned })] }
 }
 
 fn bytes(inventory: &Inventory) -> i64 {
@@ -149,7 +143,8 @@ fn bytes(inventory: &Inventory) -> i64 {
 /// The finish takes back, last made first, what the steps say they can take back and the target doesn't need.
 fn finish(steps: &[Step]) -> Vec<Action> {
     type Wrap = fn(Reverse) -> Action;
-    let wrap: [(&str, Wrap); 6] = [
+    let wrap: [(&str, Wrap); 7] = [
+        ("prepare-way-back", Action::DropWayBack),
         ("subscribe", Action::DropSubscription),
         ("create-publication", Action::DropPublication),
         ("set-replica-identity", Action::RestoreReplicaIdentity),

@@ -5,6 +5,7 @@ use azure2neon_postgres::QualifiedName;
 use azure2neon_postgres::dependents::{Dependent, DependentKind};
 use azure2neon_postgres::fence::FenceBefore;
 use azure2neon_postgres::inventory::{Column, TableKind};
+use azure2neon_postgres::roles::SubscriberRights;
 
 use super::*;
 use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
@@ -29,6 +30,7 @@ fn settings() -> Settings {
         expected_failures: Vec::new(),
         max_pause: None,
         final_compare: None,
+        way_back: None,
         mode: Mode::Online,
         selection: Selection::default(),
         copy: None,
@@ -97,6 +99,7 @@ fn survey(tables: Vec<Table>) -> Survey {
         senders: 0,
         dependents: Vec::new(),
         hidden: Vec::new(),
+        subscriber: SubscriberRights { may_subscribe: true, ..SubscriberRights::default() },
         inventory: Inventory { tables, encoding: "UTF8".into(), collate: "C.UTF-8".into(), ..Inventory::default() },
         fence: FenceBefore::default(),
         region: ("aws-eu-west-2".into(), "nearest".into()),
@@ -185,7 +188,7 @@ fn offline_everything_is_copied_behind_the_fence_and_nothing_replicates() {
     assert_eq!(ids, expected.concat());
     assert_eq!(offline.max_pause_in(planned.mode), Duration::from_secs(3600));
     let ids: Vec<&str> = planned.findings.iter().map(|finding| finding.id.as_str()).collect();
-    assert_eq!(ids, ["offline"]);
+    assert_eq!(ids, ["offline", "no-way-back"]);
     assert!(planned.findings[0].what.contains("8.0 KiB"), "{:?}", planned.findings);
 
     survey.hidden = vec!["public.bare".into()];
@@ -255,7 +258,7 @@ fn a_plan_survives_its_file() {
     let again: Plan = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&again).unwrap(), text);
     let ids: Vec<&str> = again.steps.iter().map(Step::id).collect();
-    assert_eq!(ids.len(), 29);
+    assert_eq!(ids.len(), 31);
 }
 
 #[test]
@@ -276,7 +279,7 @@ fn tables_without_a_key_get_an_identity_and_others_are_left_alone() {
         ]
     );
     let ids: Vec<&str> = plan.findings.iter().map(|finding| finding.id.as_str()).collect();
-    assert_eq!(ids, ["tables-without-key", "unlogged-tables"]);
+    assert_eq!(ids, ["tables-without-key", "unlogged-tables", "way-back"]);
 }
 
 #[test]
@@ -313,7 +316,10 @@ fn the_finish_takes_back_in_reverse_and_skips_what_was_never_changed() {
     survey.parameters[0].value = "logical".into();
     let plan = planned(&survey);
     let finish: Vec<&str> = plan.steps.iter().filter(|step| step.stage == Stage::Finish).map(Step::id).collect();
-    assert_eq!(finish, ["drop-subscription", "drop-publication", "drop-replication-role", "revoke-inbound", "restore-target-settings"]);
+    assert_eq!(
+        finish,
+        ["drop-way-back", "drop-subscription", "drop-publication", "drop-replication-role", "revoke-inbound", "restore-target-settings"]
+    );
 }
 
 #[test]
@@ -331,6 +337,7 @@ fn what_can_not_work_is_refused_before_anything_is_done() {
         branch: "b".into(),
         endpoint: "e".into(),
         created: None,
+        publishes: None,
     };
     let mut taken = survey(vec![]);
     taken.taken = Some(project);
@@ -358,6 +365,7 @@ fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTarget {
             branch: "br-1".into(),
             endpoint: "ep-1".into(),
             created: None,
+            publishes: Some(true),
         },
         databases: databases.iter().map(database).collect(),
         roles: roles.iter().map(|role| (*role).into()).collect(),
@@ -406,7 +414,7 @@ fn settings_of_an_existing_project_are_put_back_as_they_were() {
     assert_eq!(raised.from.to_string(), "compute of 0.25-2 CU, suspended after 600 s without work");
     assert_eq!(restored.to, raised.from);
     let ids: Vec<&str> = plan.findings.iter().map(|finding| finding.id.as_str()).collect();
-    assert_eq!(ids, ["target-restart", "target-resize"]);
+    assert_eq!(ids, ["target-restart", "target-resize", "way-back"]);
 }
 
 #[test]
@@ -429,7 +437,7 @@ fn a_new_project_keeps_history_before_the_application_comes() {
     sizes(&mut chosen);
     let plan = plan(&survey(vec![table("a")]), &chosen, "abcdef").unwrap();
     let create = plan.step("create-project").unwrap().action.operation().describe();
-    assert!(create.ends_with("compute of 4 CU, never suspended, 0 s of history"), "{create}");
+    assert!(create.contains("compute of 4 CU, never suspended, 0 s of history"), "{create}");
     assert_eq!(change(&plan, "keep-history").to.history_seconds, Some(604_800));
     assert_eq!(change(&plan, "restore-target-settings").to.to_string(), "compute of 0.5-2 CU, suspended when idle as the account has it");
     let at = |id| plan.steps.iter().position(|step| step.id() == id).unwrap();
@@ -470,4 +478,60 @@ fn reserved_and_impossible_names_are_refused_with_the_way_out() {
     // An owner's name that is made up here is never one of these.
     let plan = plan(&survey(vec![]), &Settings { target_database: Some("pg_Köln shop".into()), ..settings() }, "abcdef").unwrap();
     assert_eq!(plan.target.role, "db_pg_k_ln_shop_owner");
+}
+
+#[test]
+fn there_is_a_way_back_where_there_can_be_one_and_else_the_plan_says_why() {
+    let of = |change: fn(&mut Survey, &mut Settings)| {
+        let (mut survey, mut settings) = (survey(vec![table("a")]), settings());
+        change(&mut survey, &mut settings);
+        plan(&survey, &settings, "abcdef")
+    };
+    let ids = |plan: &Plan| plan.steps.iter().map(Step::id).collect::<Vec<_>>();
+    let usual = of(|_, _| {}).unwrap();
+    let at = |id| ids(&usual).iter().position(|step| *step == id).unwrap();
+    assert_eq!(at("prepare-way-back") + 1, at("fence-writes"));
+    assert_eq!(at("drop-way-back") + 1, at("drop-subscription"));
+    let Action::CreateProject(create) = &usual.step("create-project").unwrap().action else { panic!() };
+    assert!(create.spec.publishes && usual.findings.iter().any(|finding| finding.id == "way-back"));
+
+    let without = of(|_, settings| settings.way_back = Some(false)).unwrap();
+    let Action::CreateProject(create) = &without.step("create-project").unwrap().action else { panic!() };
+    assert!(!create.spec.publishes && !without.has_way_back() && !ids(&without).contains(&"drop-way-back"));
+    assert!(!without.findings.iter().any(|finding| finding.id.contains("way-back")));
+
+    // As its administrator, where the source can't apply changes as the tables' owners.
+    let as_itself = of(|survey, _| survey.subscriber.not_as_owner = vec!["public.a".into()]).unwrap();
+    let Action::PrepareWayBack(step) = &as_itself.step("prepare-way-back").unwrap().action else { panic!() };
+    assert!(step.as_subscriber);
+
+    type Obstacle = (fn(&mut Survey), &'static str);
+    let obstacles: [Obstacle; 3] = [
+        (|survey| survey.subscriber.may_subscribe = false, "can't create a subscription"),
+        (
+            |survey| {
+                survey.subscriber.not_as_owner = vec!["public.a".into()];
+                survey.subscriber.not_as_itself = vec!["public.a".into()];
+            },
+            "belong to others: public.a",
+        ),
+        (
+            |survey| {
+                let mut there = existing(&[], &[]);
+                there.project.publishes = Some(false);
+                survey.existing = Some(there);
+            },
+            "platform has no logical replication",
+        ),
+    ];
+    for (obstacle, why) in obstacles {
+        let mut survey = survey(vec![table("a")]);
+        obstacle(&mut survey);
+        let without = plan(&survey, &settings(), "abcdef").unwrap();
+        assert!(!without.has_way_back());
+        let finding = without.findings.iter().find(|finding| finding.id == "no-way-back").unwrap();
+        assert!(finding.what.contains(why), "{}", finding.what);
+        let demanded = plan(&survey, &Settings { way_back: Some(true), ..settings() }, "abcdef").unwrap_err();
+        assert!(demanded.kind() == ErrorKind::Blocked && demanded.message().contains(why), "{demanded}");
+    }
 }

@@ -25,30 +25,27 @@ impl Look {
     }
 }
 
-/// Queries for names that begin with the mark, as `(what, SQL)`.
-const SOURCE: [(&str, &str); 5] = [
+/// Queries for names that begin with the mark, as `(what, SQL)`: with a way back, either server is publisher and subscriber.
+const EITHER: [(&str, &str); 5] = [
     ("roles", "select rolname::text from pg_catalog.pg_roles where pg_catalog.starts_with(rolname::text, $1)"),
     ("publications", "select pubname::text from pg_catalog.pg_publication where pg_catalog.starts_with(pubname::text, $1)"),
     ("replication slots", "select slot_name::text from pg_catalog.pg_replication_slots where pg_catalog.starts_with(slot_name::text, $1)"),
-    ("schemas", "select nspname::text from pg_catalog.pg_namespace where pg_catalog.starts_with(nspname::text, $1)"),
-    (
-        "default privileges",
-        "select distinct pg_catalog.pg_get_userbyid(a.grantee)::text from pg_catalog.pg_default_acl d, \
-         lateral pg_catalog.aclexplode(d.defaclacl) a where pg_catalog.starts_with(pg_catalog.pg_get_userbyid(a.grantee)::text, $1)",
-    ),
-];
-
-const TARGET: [(&str, &str); 3] = [
     ("subscriptions", "select subname::text from pg_catalog.pg_subscription where pg_catalog.starts_with(subname::text, $1)"),
     ("schemas", "select nspname::text from pg_catalog.pg_namespace where pg_catalog.starts_with(nspname::text, $1)"),
-    ("roles", "select rolname::text from pg_catalog.pg_roles where pg_catalog.starts_with(rolname::text, $1)"),
 ];
+
+/// The same for what is made on the source only.
+const SOURCE: [(&str, &str); 1] = [(
+    "default privileges",
+    "select distinct pg_catalog.pg_get_userbyid(a.grantee)::text from pg_catalog.pg_default_acl d, \
+     lateral pg_catalog.aclexplode(d.defaclacl) a where pg_catalog.starts_with(pg_catalog.pg_get_userbyid(a.grantee)::text, $1)",
+)];
 
 /// Looks everywhere a run leaves something, and closes the operator's door behind it: nothing needs the source any more.
 pub async fn look_and_leave(cx: &Context) -> Result<Vec<Look>> {
     let mut looks = Vec::new();
-    look_in(&mut looks, "source", &cx.source().await?, &SOURCE).await?;
-    look_in(&mut looks, "target", &cx.target().await?, &TARGET).await?;
+    look_in(&mut looks, "source", &cx.source().await?, &[EITHER.as_slice(), &SOURCE].concat()).await?;
+    look_in(&mut looks, "target", &cx.target().await?, &EITHER).await?;
     for (place, step, kept) in [
         ("Azure: server parameters", "enable-logical-replication", None),
         ("source: replica identities", "set-replica-identity", None),

@@ -40,6 +40,8 @@ pub struct Settings {
     pub max_pause: Option<Duration>,
     /// When both sides are compared for the last time; the planner decides if it isn't said.
     pub final_compare: Option<CompareWhen>,
+    /// Whether there shall be a way back after the hand-over; if it isn't said, where there can be one.
+    pub way_back: Option<bool>,
     /// Whether the source takes writes while its rows are copied.
     pub mode: Mode,
     /// Which tables are moved.

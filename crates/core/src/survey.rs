@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use azure2neon_postgres::dependents::{self, Dependent};
 use azure2neon_postgres::fence::{self, FenceBefore};
+use azure2neon_postgres::roles::SubscriberRights;
 use azure2neon_postgres::{Inventory, inventory, roles};
 
 use crate::access::{Access, Login};
@@ -35,6 +36,8 @@ pub struct Survey {
     pub dependents: Vec<Dependent>,
     /// Tables of which the login does not see every row; looked for where it is the login that reads them.
     pub hidden: Vec<String>,
+    /// What the login may do as a subscriber to the target's changes.
+    pub subscriber: SubscriberRights,
     /// The database's own settings that the fence changes.
     pub fence: FenceBefore,
     /// The target's region, and why this one.
@@ -115,16 +118,15 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         .await?;
     let inventory = inventory::inventory(&source).await?;
     let left_out = settings.selection.left_out(&inventory);
-    let hidden = match settings.mode {
-        Mode::Online => Vec::new(),
-        Mode::Offline => {
-            let moved = inventory.tables.iter().filter(|table| !left_out.contains(&table.name));
-            roles::hidden_from(&source, &user, &moved.map(|table| table.oid).collect::<Vec<u32>>()).await?
-        }
+    let moved: Vec<u32> = inventory.tables.iter().filter(|table| !left_out.contains(&table.name)).map(|table| table.oid).collect();
+    let (hidden, subscriber) = match settings.mode {
+        Mode::Online => (Vec::new(), roles::subscriber_rights(&source, &moved).await?),
+        Mode::Offline => (roles::hidden_from(&source, &user, &moved).await?, SubscriberRights::default()),
     };
     Ok(Survey {
         dependents: dependents::dependents(&source, &left_out).await?,
         hidden,
+        subscriber,
         inventory,
         fence: fence::fence_state(&source, &settings.source_database).await?,
         slots: used.get(0),

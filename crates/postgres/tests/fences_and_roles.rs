@@ -67,7 +67,10 @@ async fn a_fence_ends_every_writer_and_comes_down_again() {
             let session = owner.connect().await?;
             let pid = session.pid();
             Ok((session, pid))
-        }).await.unwrap().0;
+        })
+        .await
+        .unwrap()
+        .0;
         passed.batch_execute("insert into public.t values (4)").await.unwrap();
         assert_eq!(fence::fence_state(&session, "app").await.unwrap().connection_limit, 0);
         assert!(fence::is_closed(&app.connect().await.unwrap_err()));

@@ -4,9 +4,7 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
-use azure2neon_postgres::{
-    ErrorKind, catalog, dependents, digest, fence, inventory, proof, replication, roles, subscription,
-};
+use azure2neon_postgres::{ErrorKind, catalog, dependents, digest, fence, inventory, proof, replication, roles, subscription};
 use secrecy::SecretString;
 use support::Server;
 

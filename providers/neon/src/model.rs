@@ -48,6 +48,12 @@ pub(crate) struct Project {
     pub(crate) pg_version: u32,
     pub(crate) created_at: Option<String>,
     pub(crate) history_retention_seconds: Option<i64>,
+    pub(crate) settings: Option<ProjectSettings>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(crate) struct ProjectSettings {
+    pub(crate) enable_logical_replication: Option<bool>,
 }
 
 #[derive(Deserialize)]

@@ -187,6 +187,9 @@ impl NeonCloud {
         if let Some(seconds) = history_seconds {
             project["history_retention_seconds"] = json!(seconds);
         }
+        if spec.publishes {
+            project["settings"] = json!({ "enable_logical_replication": true });
+        }
         self.api.send(Request::post(&["projects"], json!({ "project": project }))).await
     }
 
@@ -206,9 +209,10 @@ impl NeonCloud {
                 })?
             }
         };
-        let Project { id, name, region_id: region, pg_version: major, created_at, .. } = project;
+        let Project { id, name, region_id: region, pg_version: major, created_at, settings, .. } = project;
         let created = created_at.and_then(|text| text.parse().ok());
-        Ok(TargetProject { id, name, region, major, branch, endpoint, created })
+        let publishes = settings.and_then(|settings| settings.enable_logical_replication);
+        Ok(TargetProject { id, name, region, major, branch, endpoint, created, publishes })
     }
 
     /// The branch of this id or name, else the default one.

@@ -66,6 +66,7 @@ fn shop() -> TargetProject {
         branch: "br-calm-sun-a1b2c3d4".to_owned(),
         endpoint: "ep-still-moon-a9b8c7d6".to_owned(),
         created: "2026-10-05T10:11:12Z".parse().ok(),
+        publishes: Some(false),
     }
 }
 
@@ -77,6 +78,7 @@ fn spec() -> ProjectSpec {
         database: "shop".to_owned(),
         role: "shop_owner".to_owned(),
         settings: TargetSettings { compute: "1-8".parse().ok(), suspend_seconds: Some(-1), history_seconds: Some(0) },
+        publishes: false,
     }
 }
 
@@ -124,6 +126,14 @@ async fn no_project_is_none_and_several_are_an_error() {
 async fn create_waits_for_all_operations() {
     let (replay, cloud) = replay(&["create"]).await;
     assert_eq!(cloud.create(&spec()).await.unwrap(), shop());
+    replay.finish();
+}
+
+#[tokio::test]
+async fn a_project_that_others_subscribe_to_is_so_from_its_creation() {
+    let (replay, cloud) = replay(&["create-way-back"]).await;
+    let created = cloud.create(&ProjectSpec { publishes: true, ..spec() }).await.unwrap();
+    assert_eq!(created, TargetProject { publishes: Some(true), ..shop() });
     replay.finish();
 }
 

@@ -7,6 +7,7 @@ mod pause;
 mod plan;
 mod status;
 mod verify;
+mod window;
 
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ pub async fn execute(arguments: Arguments) -> Result<ExitCode> {
     let config = Config::load(&global)?;
     match command {
         Command::Plan => plan::run(&global, &config).await,
-        Command::Status => status::run(&global, &config),
+        Command::Status => status::run(&global, &config).await,
         Command::Pause => pause::pause(&global, &config).await,
         Command::Resume => pause::resume(&global, &config).await,
         Command::Migrate(arguments) => migrate::migrate(&global, config, arguments).await,

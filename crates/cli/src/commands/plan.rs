@@ -76,8 +76,9 @@ pub fn print(plan: &Plan, mark: impl Fn(&str) -> &'static str) {
     let mut stage = None;
     for step in &plan.steps {
         if stage != Some(step.stage) {
+            let is_line = stage < Some(Stage::WarmUp) && step.stage >= Stage::WarmUp;
             stage = Some(step.stage);
-            if step.stage == Stage::CutOver {
+            if is_line {
                 out(&faint("  ── up to here `azure2neon abort` undoes everything; the source serves all the time ──"));
             }
             out(&bold(step.stage.title()));

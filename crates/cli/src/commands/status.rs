@@ -6,12 +6,14 @@ use azure2neon_core::plan::{Mode, Stage};
 use azure2neon_core::{Result, clock, control, units};
 
 use super::pause::COPY;
+use super::window::Window;
 use crate::args::Global;
 use crate::config::Config;
 use crate::terminal::{bold, faint, good, out};
 
-/// Prints how far the run is, from its folder alone; another process may be at work on it.
-pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
+/// Prints how far the run is, from its folder alone, since another process may be at work on it; and how the way back is, if one is open
+/// and both servers can be asked.
+pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
     let Some(plan) = read_plan(&config.run_folder)? else {
         return Err(crate::run::no_run(config));
     };
@@ -21,6 +23,8 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
     // A pause concerns the copy alone.
     let is_copied = plan.step(COPY).is_none() || is_done(COPY);
     let paused = if is_copied { None } else { control::paused_since(&config.run_folder)? };
+    let is_open = plan.has_way_back() && is_done("prepare-way-back") && is_done("hand-over") && !is_done("drop-way-back");
+    let window = if is_open { Some(Window::look(global, config, &plan, &states).await) } else { None };
     if global.is_json() {
         let steps: Vec<serde_json::Value> = plan
             .steps
@@ -35,7 +39,8 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
             })
             .collect();
         let next = next.map(|step| step.id());
-        out(&serde_json::json!({ "run": plan.run, "next": next, "paused_since": paused, "steps": steps }).to_string());
+        let way_back = window.map(|window| window.json());
+        out(&serde_json::json!({ "run": plan.run, "next": next, "paused_since": paused, "steps": steps, "way_back": way_back }).to_string());
         return Ok(ExitCode::SUCCESS);
     }
     out(&format!("Run {} in {}", bold(&plan.run), config.run_folder.display()));
@@ -57,12 +62,15 @@ pub fn run(global: &Global, config: &Config) -> Result<ExitCode> {
     if door::is_open(&config.run_folder)? {
         out(&format!("  {} a firewall rule of the run lets this machine in until `finish` or `abort`", bold("!")));
     }
+    if let Some(window) = window {
+        window.print();
+    }
     out(match next.map(|step| step.stage) {
         None => "All done.",
         Some(Stage::CutOver) if plan.mode == Mode::Offline => {
             "The target is prepared. Next: `azure2neon cut-over` stops writes and copies."
         }
-        Some(Stage::CutOver) => "In step and equal, ready to cut over: `azure2neon cut-over`.",
+        Some(Stage::WarmUp | Stage::CutOver) => "In step and equal, ready to cut over: `azure2neon cut-over`.",
         Some(Stage::Finish) => "Handed over. Next: `azure2neon finish`.",
         Some(_) => "Next: `azure2neon migrate` goes on; `azure2neon abort` undoes everything.",
     });

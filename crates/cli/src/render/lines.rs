@@ -92,8 +92,8 @@ pub fn line(event: &Event) -> Option<String> {
         Event::Lag { bytes } => format!("    lag: {}", units::bytes(i64::try_from(*bytes).unwrap_or(i64::MAX))),
         Event::Notice { text } => format!("  {} {text}", bold("!")),
         Event::Timeline { parts, outage_milliseconds } => timeline(parts, *outage_milliseconds),
-        Event::Reopened { reason, milliseconds } => {
-            format!("  {} the source takes writes again after {}: {reason}", bold("!"), units::milliseconds(*milliseconds))
+        Event::Reopened { which, reason, milliseconds } => {
+            format!("  {} the {which} takes writes again after {}: {reason}", bold("!"), units::milliseconds(*milliseconds))
         }
     })
 }

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use futures::future::try_join_all;
 
 use super::timeline::Stopwatch;
-use super::{Engine, HAND_OVER};
+use super::{Engine, HAND_BACK, HAND_OVER};
 use crate::clock;
-use crate::context::FENCE;
+use crate::context::{FENCE, FENCE_TARGET};
+use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::journal::{State, What};
@@ -24,6 +25,7 @@ impl Engine {
     /// The cut-over. Until the hand-over begins, whatever goes wrong reopens the source.
     pub async fn cut_over(&self) -> Result<()> {
         self.refuse_if_aborting()?;
+        self.refuse_if_rolling_back()?;
         match self.cx.folder.state(HAND_OVER) {
             State::Done { .. } => {}
             State::Started => {
@@ -31,28 +33,91 @@ impl Engine {
                 self.run_step(self.step(HAND_OVER)?).await?;
             }
             State::Pending => {
-                if self.cx.folder.touched(FENCE) {
-                    self.cx.events.notice("A cut-over was broken off: the source is reopened and the cut-over starts afresh.");
-                    self.reopen("an earlier cut-over was broken off", clock::stopwatch()).await?;
-                }
+                self.reopen_if_broken_off(&FORTH).await?;
                 self.warm_up().await?;
-                self.cx.events.say(Event::Stage { stage: Stage::CutOver });
-                let watch = Stopwatch::start();
-                self.fence_and_prove(&watch).await?;
-                watch.time(HAND_OVER, self.run_step(self.step(HAND_OVER)?)).await?;
-                self.see_as_client(&watch).await?;
+                self.switch(&FORTH).await?;
             }
         }
-        for step in self.open_steps(Stage::CutOver) {
-            self.run_step(step).await?;
+        self.complete(&FORTH).await
+    }
+
+    /// The same, back to the source with all that was written on the target. The run is then where it was before the cut-over.
+    pub async fn roll_back(&self) -> Result<()> {
+        self.refuse_if_aborting()?;
+        let refuse = |why: &str, hint: &str| Err(Error::new(ErrorKind::Configuration, why).hint(hint));
+        if !self.is_done(HAND_OVER) {
+            return refuse(
+                "there is nothing to roll back: the hand-over has not been done",
+                "`azure2neon cut-over` hands over; before that `azure2neon abort` gives up and undoes everything",
+            );
         }
-        self.undo_quietly("warm-up").await;
+        if !self.cx.has_way_back() {
+            return refuse(
+                "there is no way back: it was not prepared before the hand-over",
+                "the source holds what it held at the hand-over; what was written since is on the target alone",
+            );
+        }
+        let mut finishing = self.cx.plan.steps.iter().filter(|step| step.stage == Stage::Finish);
+        if finishing.any(|step| self.cx.folder.state(step.id()) != State::Pending) {
+            return refuse("there is no way back any more: the finish has begun", "`azure2neon finish` completes it");
+        }
+        match self.cx.folder.state(HAND_BACK) {
+            State::Done { .. } => {}
+            State::Started => {
+                self.cx.events.notice("An earlier process began to hand back: going on with it. The target stays closed.");
+                self.run_step(self.step(HAND_BACK)?).await?;
+            }
+            State::Pending => {
+                // What the way back needs must be there, whatever became of the end of the cut-over.
+                let open = self.step("open-way-back")?;
+                self.run_step(open).await?;
+                self.reopen_if_broken_off(&BACK).await?;
+                self.cx.events.say(Event::Stage { stage: Stage::WarmUp });
+                self.again(BACK.warm_up).await?;
+                self.switch(&BACK).await?;
+            }
+        }
+        self.complete(&BACK).await?;
+        for step in self.cx.plan.steps.iter().filter(|step| matches!(step.stage, Stage::CutOver | Stage::RollBack)) {
+            // The target's fence stays up until the next hand-over: a write there would be lost.
+            if step.id() != FENCE_TARGET {
+                self.cx.folder.record(step.id(), What::Undone)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The pause, and what follows until a client has written on the other side.
+    async fn switch(&self, turn: &Way) -> Result<()> {
+        self.cx.events.say(Event::Stage { stage: turn.stage });
+        let watch = Stopwatch::start();
+        self.fence_and_prove(turn, &watch).await?;
+        watch.time(turn.hand_over, self.run_step(self.step(turn.hand_over)?)).await?;
+        self.see_as_client(turn, &watch).await
+    }
+
+    /// What is left to do behind the hand-over.
+    async fn complete(&self, turn: &Way) -> Result<()> {
+        for step in self.open_steps(turn.stage) {
+            if step.id() != turn.warm_up {
+                self.run_step(step).await?;
+            }
+        }
+        self.undo_quietly(turn.warm_up).await;
         Ok(())
     }
 
     /// The steps of a stage that are not done.
     fn open_steps(&self, stage: Stage) -> Vec<&Step> {
         self.cx.plan.steps.iter().filter(|step| step.stage == stage && !self.is_done(step.id())).collect()
+    }
+
+    fn refuse_if_rolling_back(&self) -> Result<()> {
+        if self.cx.folder.state(HAND_BACK) == State::Pending {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Configuration, "this run is being rolled back")
+            .hint("`azure2neon rollback` completes that; then cut over again"))
     }
 
     /// What must be so shortly before the fence: in step and equal again, since an old proof says little; or an empty target.
@@ -72,7 +137,6 @@ impl Engine {
                 )
                 .hint("nothing was stopped; `azure2neon migrate` waits until it is in step, then cut over"))
             })?;
-            self.again("set-sequences-ahead").await?;
         }
         self.cx.events.say(Event::Stage { stage: Stage::WarmUp });
         let steps: Vec<&Step> = self.cx.plan.steps.iter().filter(|step| step.stage == Stage::WarmUp).collect();
@@ -89,15 +153,21 @@ impl Engine {
         self.run_step(step).await
     }
 
-    /// From the fence to the proof. On any failure, at `--max-pause`, or when asked to stop, the source is reopened.
-    async fn fence_and_prove(&self, watch: &Stopwatch) -> Result<()> {
+    /// From the fence to the proof. On any failure, at `--max-pause`, or when asked to stop, what was closed is opened again.
+    async fn fence_and_prove(&self, turn: &Way, watch: &Stopwatch) -> Result<()> {
         let limit = self.cx.max_pause();
-        let mut current = FENCE;
-        let steps: Vec<&Step> =
-            self.cx.plan.steps.iter().filter(|step| step.stage == Stage::CutOver).take_while(|step| step.id() != HAND_OVER).collect();
+        let mut current = turn.fence;
+        let steps: Vec<&Step> = self
+            .cx
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.stage == turn.stage && step.id() != turn.warm_up)
+            .take_while(|step| step.id() != turn.hand_over)
+            .collect();
         let proven = async {
             for together in steps.chunk_by(|a, b| a.action.operation().beside() && b.action.operation().beside()) {
-                current = together.first().map_or(FENCE, |step| step.id());
+                current = together.first().map_or(turn.fence, |step| step.id());
                 try_join_all(together.iter().map(|step| watch.time(step.id(), self.run_step(step)))).await?;
             }
             Ok(())
@@ -106,15 +176,15 @@ impl Engine {
         let failure = match outcome {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error,
-            Err(_) => pause_exceeded(limit, current).in_step(current),
+            Err(_) => pause_exceeded(turn, limit, current).in_step(current),
         };
-        self.reopen(failure.message(), watch.since()).await?;
+        self.reopen(turn, failure.message(), watch.since()).await?;
         Err(failure)
     }
 
-    /// Writes on the target through a connection like the application's, and says what the cut-over's parts took.
-    async fn see_as_client(&self, watch: &Stopwatch) -> Result<()> {
-        let client = watch.time("connect as a client", self.cx.target()).await?;
+    /// Writes through a connection like the application's where that is now, and says what the parts took.
+    async fn see_as_client(&self, turn: &Way, watch: &Stopwatch) -> Result<()> {
+        let client = watch.time("connect as a client", turn.direction.to_session(&self.cx)).await?;
         watch.time("write as a client", client.batch_execute("begin; select pg_catalog.pg_current_xact_id(); commit")).await?;
         let timeline = watch.timeline(watch.elapsed());
         self.cx.folder.keep(TIMELINE, &timeline)?;
@@ -122,10 +192,25 @@ impl Engine {
         Ok(())
     }
 
-    /// Lets the source take writes again, and forgets what was done of the cut-over.
-    async fn reopen(&self, reason: &str, since: Instant) -> Result<()> {
-        let fence = self.step(FENCE)?;
-        // The source must be reopened even when somebody asked us to stop; a few tries, for it can't wait.
+    /// Opens again what an earlier process closed and left so.
+    async fn reopen_if_broken_off(&self, turn: &Way) -> Result<()> {
+        let is_closed = match turn.direction {
+            Direction::Forward => self.cx.folder.touched(turn.fence),
+            // After a rollback the target stays closed on purpose.
+            Direction::Back => self.cx.folder.touched(turn.fence) && self.cx.folder.touched(HAND_OVER),
+        };
+        if !is_closed {
+            return Ok(());
+        }
+        let (what, from) = (turn.what, turn.direction.from());
+        self.cx.events.notice(format!("A {what} was broken off: the {from} is opened again and the {what} starts afresh."));
+        self.reopen(turn, &format!("an earlier {what} was broken off"), clock::stopwatch()).await
+    }
+
+    /// Lets what was closed take writes again, and forgets what was done behind the fence.
+    async fn reopen(&self, turn: &Way, reason: &str, since: Instant) -> Result<()> {
+        let fence = self.step(turn.fence)?;
+        // It must be opened even when somebody asked us to stop; a few tries, for it can't wait.
         let mut result = Ok(());
         for attempt in 0..5 {
             if attempt > 0 {
@@ -136,16 +221,17 @@ impl Engine {
                 break;
             }
         }
-        result.map_err(|error| error.in_step(FENCE))?;
-        for step in self.cx.plan.steps.iter().filter(|step| step.stage == Stage::CutOver) {
+        result.map_err(|error| error.in_step(turn.fence))?;
+        for step in self.cx.plan.steps.iter().filter(|step| step.stage == turn.stage && step.id() != turn.warm_up) {
             self.cx.folder.record(step.id(), What::Undone)?;
         }
-        self.cx.events.say(Event::Reopened { reason: reason.to_owned(), milliseconds: clock::milliseconds_since(since) });
-        self.undo_quietly("warm-up").await;
+        let which = turn.direction.from().to_owned();
+        self.cx.events.say(Event::Reopened { which, reason: reason.to_owned(), milliseconds: clock::milliseconds_since(since) });
+        self.undo_quietly(turn.warm_up).await;
         Ok(())
     }
 
-    /// Takes back what only the cut-over needed. What fails is taken back by the next try, by `finish` or by `abort`.
+    /// Takes back what only the pause needed. What fails is taken back by the next try, by `finish` or by `abort`.
     async fn undo_quietly(&self, id: &str) {
         let Some(step) = self.cx.plan.step(id).filter(|step| self.cx.folder.touched(step.id())) else { return };
         match step.action.operation().undo(&self.cx).await {
@@ -155,14 +241,39 @@ impl Engine {
     }
 }
 
-/// The error for a source that was reopened because the pause grew too long.
-fn pause_exceeded(limit: Duration, during: &str) -> Error {
+/// One of the two ways to switch.
+struct Way {
+    direction: Direction,
+    stage: Stage,
+    warm_up: &'static str,
+    fence: &'static str,
+    hand_over: &'static str,
+    what: &'static str,
+}
+
+/// To the target.
+const FORTH: Way =
+    Way { direction: Direction::Forward, stage: Stage::CutOver, warm_up: "warm-up", fence: FENCE, hand_over: HAND_OVER, what: "cut-over" };
+
+/// And back.
+const BACK: Way = Way {
+    direction: Direction::Back,
+    stage: Stage::RollBack,
+    warm_up: "warm-up-back",
+    fence: FENCE_TARGET,
+    hand_over: HAND_BACK,
+    what: "rollback",
+};
+
+/// The error for a side that was opened again because the pause grew too long.
+fn pause_exceeded(turn: &Way, limit: Duration, during: &str) -> Error {
     let limit = units::milliseconds(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+    let (what, from) = (turn.what, turn.direction.from());
     Error::new(
         ErrorKind::PauseExceeded,
         format!(
-            "the cut-over was not proven within --max-pause {limit} ({during} took too long); the source takes writes again and nothing was handed over"
+            "the {what} was not proven within --max-pause {limit} ({during} took too long); the {from} takes writes again and nothing was handed over"
         ),
     )
-    .hint("try again at a quieter hour with `azure2neon cut-over`, or allow a longer --max-pause")
+    .hint("try it again at a quieter hour, or allow a longer --max-pause")
 }

@@ -1,10 +1,11 @@
 //! A migration without replication: the rows are copied while the source refuses writes.
 
 use super::copy::division;
-use super::{bytes, refresh, target, unlogged};
+use super::cut_over::{refresh, unlogged};
+use super::{bytes, target};
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{CopyPath, Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
+use crate::plan::{Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
 use crate::settings::Settings;
 use crate::steps::{self, Action, CompareWhen};
 use crate::survey::Survey;
@@ -15,19 +16,26 @@ const OF_REPLICATION: [&str; 3] = ["high-availability", "storage-does-not-grow",
 
 /// The steps: all that can be done before the fence, and everything else behind it.
 pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget, run: &str) -> Vec<Step> {
-    let mut before = target::prepare(survey, settings, target, CopyPath::Stream);
+    let mut before = target::prepare(survey, settings, target, target::Needs { keys: false, publishes: false });
     before.extend(target::keep_history(survey, settings));
     let mut cut_over = vec![
         Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }),
         Action::CopyOffline(steps::CopyOffline { division: division(settings), planned_bytes: bytes(&survey.inventory) }),
     ];
-    cut_over.extend(unlogged(&survey.inventory));
+    cut_over.extend(unlogged(&survey.inventory).map(Action::CopyUnloggedTables));
     cut_over.extend([
         Action::BuildIndexes(steps::BuildIndexes { workers: None }),
         Action::SetSequences(steps::SetSequences { planned: survey.inventory.sequences.len(), direction: Direction::Forward }),
     ]);
     cut_over.extend(refresh(&survey.inventory));
-    cut_over.extend([Action::FinalCompare(steps::FinalCompare { when: CompareWhen::AllBefore, planned_bytes: bytes(&survey.inventory) }), Action::HandOver(steps::HandOver {})]);
+    cut_over.extend([
+        Action::FinalCompare(steps::FinalCompare {
+            when: CompareWhen::AllBefore,
+            planned_bytes: bytes(&survey.inventory),
+            direction: Direction::Forward,
+        }),
+        Action::HandOver(steps::HandOver {}),
+    ]);
     let finish = vec![Action::DropMarks(steps::DropMarks { schema: format!("{MARK_PREFIX}{run}") }), target::restore(survey, settings)];
     let warm_up = vec![Action::WarmUp(steps::WarmUp { direction: Direction::Forward })];
     let stages = [(Stage::PrepareTarget, before), (Stage::WarmUp, warm_up), (Stage::CutOver, cut_over), (Stage::Finish, finish)];

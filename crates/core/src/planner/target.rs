@@ -2,7 +2,7 @@
 
 use crate::cloud::{ProjectSpec, TargetDatabase, TargetSettings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{CopyPath, Finding, Makes, PlannedTarget, Severity};
+use crate::plan::{Finding, Makes, PlannedTarget, Severity};
 use crate::settings::Settings;
 use crate::steps::{self, Action, ChangeTargetSettings};
 use crate::survey::{ExistingTarget, Survey};
@@ -120,12 +120,21 @@ pub(super) fn refuse_taken(survey: &Survey) -> Result<()> {
     .hint("name another one, which is created if it isn't there: `database = \"…\"` under [target]; nothing was changed"))
 }
 
+/// What the target is needed for.
+#[derive(Clone, Copy)]
+pub(super) struct Needs {
+    /// Tables have their keys before their rows.
+    pub(super) keys: bool,
+    /// The source subscribes to its changes at the end.
+    pub(super) publishes: bool,
+}
+
 /// The steps that make the target, and what of the schema the copy needs.
-pub(super) fn prepare(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: CopyPath) -> Vec<Action> {
+pub(super) fn prepare(survey: &Survey, settings: &Settings, target: &PlannedTarget, needs: Needs) -> Vec<Action> {
     let database = target.database();
     let into = (target.makes == Makes::Nothing).then(|| database.clone());
     let mut actions = match &survey.existing {
-        None => vec![Action::CreateProject(steps::CreateProject { spec: spec(settings, target, &database) })],
+        None => vec![Action::CreateProject(steps::CreateProject { spec: spec(settings, target, &database, needs.publishes) })],
         Some(there) => {
             let raised = Some(raise(settings, there)).filter(|change| !change.to.is_empty());
             let used = Action::UseProject(steps::UseProject { project: there.project.clone() });
@@ -134,11 +143,11 @@ pub(super) fn prepare(survey: &Survey, settings: &Settings, target: &PlannedTarg
     };
     actions.push(Action::CreateDatabase(steps::CreateDatabase { database, makes: target.makes }));
     let left_out = super::selection::stays_behind(&survey.dependents);
-    actions.push(Action::ImportSchema(steps::ImportSchema { keys: copy == CopyPath::Direct, into, left_out }));
+    actions.push(Action::ImportSchema(steps::ImportSchema { keys: needs.keys, into, left_out }));
     actions
 }
 
-fn spec(settings: &Settings, target: &PlannedTarget, database: &TargetDatabase) -> ProjectSpec {
+fn spec(settings: &Settings, target: &PlannedTarget, database: &TargetDatabase, publishes: bool) -> ProjectSpec {
     ProjectSpec {
         name: target.project.clone(),
         region: target.region.clone(),
@@ -151,6 +160,7 @@ fn spec(settings: &Settings, target: &PlannedTarget, database: &TargetDatabase) 
             // Nobody depends on the project yet, and the history of a copy is as large as the copy.
             history_seconds: Some(0),
         },
+        publishes,
     }
 }
 

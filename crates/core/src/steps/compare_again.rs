@@ -24,7 +24,8 @@ const RECENT: Duration = Duration::from_secs(24 * 3600);
 
 /// The compare that came before, if it is good enough to go on from.
 fn earlier(cx: &Context) -> Result<Comparison> {
-    let refuse = |why: String| Err(Error::new(ErrorKind::Blocked, why).hint("`azure2neon verify` compares now; then `azure2neon cut-over`"));
+    let refuse =
+        |why: String| Err(Error::new(ErrorKind::Blocked, why).hint("`azure2neon verify` compares now; then `azure2neon cut-over`"));
     let Some(comparison) = cx.done::<Comparison>("compare")? else {
         return refuse("there is no compare that found both sides equal".to_owned());
     };

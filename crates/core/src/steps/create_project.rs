@@ -23,8 +23,9 @@ impl Operation for CreateProject {
     }
 
     fn describe(&self) -> String {
-        let ProjectSpec { name, region, major, settings, .. } = &self.spec;
-        format!("create Neon project {name} in {region}, PostgreSQL {major}, {settings}")
+        let ProjectSpec { name, region, major, settings, publishes, .. } = &self.spec;
+        let way_back = if *publishes { ", logical replication enabled for the way back" } else { "" };
+        format!("create Neon project {name} in {region}, PostgreSQL {major}, {settings}{way_back}")
     }
 
     fn inverse(&self) -> Option<String> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::compare_again;
 use crate::comparison::{Comparison, Ready};
 use crate::context::Context;
+use crate::direction::Direction;
 use crate::error::Result;
 use crate::operation::{Observed, Operation, output};
 use crate::plan::{Effect, Mode};
@@ -21,6 +22,9 @@ pub struct FinalCompare {
     /// What there is to compare at most, in bytes as the source stores it, when the plan was made.
     #[serde(default)]
     pub planned_bytes: i64,
+    /// Which way the changes flowed until now.
+    #[serde(default)]
+    pub direction: Direction,
 }
 
 /// When both sides are compared for the last time.
@@ -36,23 +40,36 @@ pub enum CompareWhen {
     After,
 }
 
-/// Its id.
-const STEP: &str = "final-compare";
-
 /// Of the pause, so much may be used for comparing where the rest can be done later.
 const SHARE: f64 = 0.4;
 
 impl FinalCompare {
+    /// The step's id.
+    fn id(&self) -> &'static str {
+        match self.direction {
+            Direction::Forward => "final-compare",
+            Direction::Back => "compare-back",
+        }
+    }
+
+    /// As it is now: whoever does without the way back compares everything before.
+    fn when(&self, cx: &Context) -> CompareWhen {
+        if cx.has_way_back() { self.when } else { CompareWhen::AllBefore }
+    }
+
     /// What was written to since the compare before the fence, as much of it as may be.
     async fn before(&self, cx: &Context, ready: &Ready) -> Result<Comparison> {
-        let mut comparison = cx.done::<Comparison>(compare_again::STEP)?.unwrap_or_default();
+        let mut comparison = match self.direction {
+            Direction::Forward => cx.done::<Comparison>(compare_again::STEP)?.unwrap_or_default(),
+            Direction::Back => Comparison::default(),
+        };
         // Unlogged tables were not compared before.
         let known: BTreeSet<_> = comparison.tables.iter().map(|table| table.table.clone()).collect();
         let changed = ready.changed_since(&comparison).await?.tables;
         let changed: BTreeSet<_> = changed.into_iter().chain(ready.tables().difference(&known).cloned()).collect();
         ready.freeze().await?;
-        let budget = (self.when == CompareWhen::Before).then(|| share(cx.max_pause()));
-        let now = ready.compare(cx, STEP, Some(&changed), budget).await?;
+        let budget = (self.when(cx) == CompareWhen::Before).then(|| share(cx.max_pause()));
+        let now = ready.compare(cx, self.id(), Some(&changed), budget).await?;
         now.demand_equal()?;
         comparison.left.clone_from(&now.left);
         comparison.replace(now);
@@ -90,12 +107,12 @@ impl Operation for FinalCompare {
         let held = cx.held().await?;
         if cx.plan.mode == Mode::Offline {
             // The tables came just now.
-            let comparison = Ready::get(cx).await?.compare(cx, STEP, None, None).await?;
+            let comparison = Ready::get(cx).await?.compare(cx, self.id(), None, None).await?;
             comparison.demand_equal()?;
             return output(&comparison);
         }
         let ready = held.ready()?;
-        let comparison = match self.when {
+        let comparison = match self.when(cx) {
             CompareWhen::After => {
                 ready.freeze().await?;
                 Comparison { left: ready.tables().into_iter().collect(), ..Comparison::default() }

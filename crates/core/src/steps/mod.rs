@@ -22,17 +22,22 @@ mod fence_target;
 mod fence_writes;
 mod final_compare;
 mod grant_replication_role;
+mod hand_back;
 mod hand_over;
 mod import_schema;
+mod open_way_back;
+mod prepare_way_back;
 mod prove_fence;
 mod prove_reachability;
 mod refresh_views;
+mod resume_forward;
 mod reverse;
 mod set_replica_identity;
 mod set_sequences;
 mod set_sequences_ahead;
 mod stream_data;
 mod subscribe;
+mod turn;
 mod use_project;
 mod warm_up;
 
@@ -60,12 +65,16 @@ pub use fence_target::FenceTarget;
 pub use fence_writes::FenceWrites;
 pub use final_compare::{CompareWhen, FinalCompare};
 pub use grant_replication_role::GrantReplicationRole;
+pub use hand_back::HandBack;
 pub use hand_over::{HandOver, HandedOver};
 pub use import_schema::ImportSchema;
 pub(crate) use import_schema::{entries as schema_entries, refuse_unexpected};
+pub use open_way_back::OpenWayBack;
+pub use prepare_way_back::PrepareWayBack;
 pub use prove_fence::ProveFence;
 pub use prove_reachability::ProveReachability;
 pub use refresh_views::RefreshViews;
+pub use resume_forward::ResumeForward;
 pub use reverse::Reverse;
 pub(crate) use set_replica_identity::complete_on_target;
 pub use set_replica_identity::{IdentityChange, SetReplicaIdentity};
@@ -73,6 +82,7 @@ pub use set_sequences::SetSequences;
 pub use set_sequences_ahead::SetSequencesAhead;
 pub use stream_data::StreamData;
 pub use subscribe::Subscribe;
+pub use turn::Turn;
 pub use use_project::UseProject;
 pub use warm_up::WarmUp;
 
@@ -150,6 +160,8 @@ actions! {
     CompareAgain(CompareAgain) = "compare-again",
     /// Opens what the cut-over needs.
     WarmUp(WarmUp) = "warm-up",
+    /// Makes ready what brings the target's changes back to the source.
+    PrepareWayBack(PrepareWayBack) = "prepare-way-back",
     /// Stops writes to the source.
     FenceWrites(FenceWrites) = "fence-writes",
     /// Waits until all that was written is on the target.
@@ -182,10 +194,22 @@ actions! {
     CompareBack(FinalCompare) = "compare-back",
     /// Reads that nothing was written behind the target's fence.
     ProveTargetFence(ProveFence) = "prove-target-fence",
+    /// Puts the way back's slot at the present position.
+    TurnBack(Turn) = "turn-back",
+    /// Puts the way forward's slot at the present position.
+    TurnForth(Turn) = "turn-forth",
+    /// Lets the target's changes flow back.
+    OpenWayBack(OpenWayBack) = "open-way-back",
+    /// Gives the application the old connection string.
+    HandBack(HandBack) = "hand-back",
+    /// Lets the source's changes flow to the target again.
+    ResumeForward(ResumeForward) = "resume-forward",
     /// Compares what the pause left no time for.
     CompareRest(CompareRest) = "compare-rest",
     /// Drops the run's schema on the target, where no subscription does.
     DropMarks(DropMarks) = "drop-marks",
+    /// Undoes `prepare-way-back`.
+    DropWayBack(Reverse) = "drop-way-back",
     /// Undoes `subscribe`.
     DropSubscription(Reverse) = "drop-subscription",
     /// Undoes `create-publication`.

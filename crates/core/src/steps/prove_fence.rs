@@ -45,9 +45,8 @@ impl Operation for ProveFence {
                 foreign.changes,
                 foreign.tables.join(", ")
             );
-            return Err(Error::new(ErrorKind::NotEqual, what).hint(
-                "a superuser's session or a background job wrote them, and they come over, too; stop it, then try again",
-            ));
+            return Err(Error::new(ErrorKind::NotEqual, what)
+                .hint("a superuser's session or a background job wrote them, and they come over, too; stop it, then try again"));
         }
         Ok(json!({ "behind": position }))
     }

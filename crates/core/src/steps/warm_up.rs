@@ -10,11 +10,12 @@ use crate::clock;
 use crate::context::Context;
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
-use crate::held::{self, Held};
 use crate::event::Event;
+use crate::held::{self, Held};
 use crate::operation::{Observed, Operation, output};
 use crate::plan::{Effect, Mode};
 use crate::units::{self, count};
+use crate::way_back;
 
 /// Opens every session that the cut-over needs and calls the witness, shortly before the fence: what can fail or wait does so now,
 /// while the source serves.
@@ -92,6 +93,9 @@ impl Operation for WarmUp {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
+        if self.direction == Direction::Back {
+            way_back::prepare_forward(cx).await?;
+        }
         let held = Held::open(cx, self.direction).await?;
         let prepared = found(&held.from, PREPARED_TRANSACTIONS).await?;
         if !prepared.is_empty() {
@@ -112,6 +116,9 @@ impl Operation for WarmUp {
             long_transactions: long.len(),
             lag_milliseconds: self.come_near(cx, &held).await?,
         };
+        if held.turns() {
+            way_back::turn(cx, self.direction, held.turning()?).await?;
+        }
         cx.hold(held).await;
         output(&warm)
     }

@@ -1,0 +1,70 @@
+//! Whether the application can return to the source after the hand-over.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Finding, Mode, Severity};
+use crate::settings::Settings;
+use crate::steps::PrepareWayBack;
+use crate::survey::Survey;
+
+/// What is planned of the way back.
+pub(super) struct WayBack {
+    /// The step, if there will be one.
+    pub(super) step: Option<PrepareWayBack>,
+    /// What the operator should know of it.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Decides on the way back; fails if one is demanded that can't be.
+pub(super) fn decide(survey: &Survey, settings: &Settings, mark: &str) -> Result<WayBack> {
+    let finding = |id: &str, severity, what: String, advice: String| vec![Finding { id: id.to_owned(), severity, what, advice }];
+    if settings.way_back == Some(false) {
+        return Ok(WayBack { step: None, findings: Vec::new() });
+    }
+    let Some((why, how)) = obstacle(survey, settings) else {
+        let step = PrepareWayBack { name: format!("{mark}_back"), as_subscriber: !survey.subscriber.not_as_owner.is_empty() };
+        let findings = finding(
+            "way-back",
+            Severity::Note,
+            "after the hand-over Neon's changes flow back to the source until `azure2neon finish`, so that `azure2neon rollback` can return to it".into(),
+            "for that the source must be let out to Neon on port 5432, which the cut-over proves before it stops writes; --no-way-back does without".into(),
+        );
+        return Ok(WayBack { step: Some(step), findings });
+    };
+    if settings.way_back == Some(true) {
+        return Err(Error::new(ErrorKind::Blocked, format!("there can be no way back after the hand-over: {why}"))
+            .hint(format!("{how}; or leave `way_back` under [cut_over] out")));
+    }
+    let what = format!("there will be no way back after the hand-over: {why}");
+    Ok(WayBack { step: None, findings: finding("no-way-back", Severity::Warns, what, how) })
+}
+
+/// Why there can be none, and what could be done about it.
+fn obstacle(survey: &Survey, settings: &Settings) -> Option<(String, String)> {
+    if settings.mode == Mode::Offline {
+        return Some(("offline mode replicates nothing".into(), "keep the source until the target has proven itself".into()));
+    }
+    if let Some(there) = survey.existing.as_ref().filter(|there| there.project.publishes != Some(true)) {
+        return Some((
+            format!("the Neon project {} has no logical replication", there.project.name),
+            "it can be enabled in the project's settings in the Neon console, for good, which restarts every compute of the project; then plan anew".into(),
+        ));
+    }
+    let user = &survey.user;
+    if !survey.subscriber.may_subscribe {
+        return Some((
+            format!("{user} can't create a subscription on the source"),
+            format!(
+                "on the source: grant pg_create_subscription to \"{user}\" (PostgreSQL 16 and later); grant create on database \"{}\" to \"{user}\"",
+                settings.source_database
+            ),
+        ));
+    }
+    if !survey.subscriber.not_as_owner.is_empty() && !survey.subscriber.not_as_itself.is_empty() {
+        let tables = survey.subscriber.not_as_owner.join(", ");
+        return Some((
+            format!("a subscription of {user} can't write to tables that belong to others: {tables}"),
+            format!("on the source, for each of their owners: grant \"owner\" to \"{user}\""),
+        ));
+    }
+    None
+}
