@@ -15,18 +15,21 @@ use crate::cloud::{SourceCloud, TargetCloud, TargetConnection, TargetProject};
 use crate::door::Door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
+use crate::handover::Places;
 use crate::journal::{RunFolder, State};
 use crate::plan::{Names, Plan};
 use crate::selection;
 use crate::settings::Settings;
 
-/// Both clouds.
+/// Both clouds, and where the application is.
 #[derive(Clone)]
 pub struct Clouds {
     /// The source's.
     pub source: Arc<dyn SourceCloud>,
     /// The target's.
     pub target: Arc<dyn TargetCloud>,
+    /// The places from which the application takes its connection string.
+    pub places: Places,
 }
 
 /// What a step works with.

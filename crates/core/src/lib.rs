@@ -16,6 +16,7 @@ pub mod engine;
 pub mod epochs;
 mod error;
 pub mod event;
+pub mod handover;
 pub mod journal;
 pub mod operation;
 pub mod patience;

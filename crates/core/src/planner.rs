@@ -110,7 +110,7 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: Co
             Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned: unlogged(&survey.inventory) }),
         ],
     );
-    add(Stage::CutOver, closing(&survey.inventory));
+    add(Stage::CutOver, closing(&survey.inventory, settings));
     let mut finish = finish(&steps);
     finish.push(target::restore(survey, settings));
     steps.extend(finish.into_iter().map(|action| Step { stage: Stage::Finish, action }));
@@ -118,13 +118,13 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, copy: Co
 }
 
 /// The end of every cut-over, from what rows don't carry to the hand-over.
-fn closing(inventory: &Inventory) -> Vec<Action> {
+fn closing(inventory: &Inventory, settings: &Settings) -> Vec<Action> {
     let populated = inventory.materialized_views.iter().filter(|view| view.populated).count();
     vec![
         Action::SetSequences(steps::SetSequences { planned: inventory.sequences.len() }),
         Action::RefreshViews(steps::RefreshViews { planned: populated }),
         Action::FinalCompare(steps::FinalCompare {}),
-        Action::HandOver(steps::HandOver {}),
+        Action::HandOver(steps::HandOver { to: settings.hand_over.to.iter().map(ToString::to_string).collect() }),
     ]
 }
 

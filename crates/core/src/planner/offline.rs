@@ -22,7 +22,7 @@ pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget
         Action::CopyUnloggedTables(steps::CopyUnloggedTables { planned: unlogged(&survey.inventory) }),
         Action::BuildIndexes(steps::BuildIndexes { workers: None }),
     ];
-    cut_over.extend(closing(&survey.inventory));
+    cut_over.extend(closing(&survey.inventory, settings));
     let finish = vec![Action::DropMarks(steps::DropMarks { schema: format!("{MARK_PREFIX}{run}") }), target::restore(survey, settings)];
     let stages = [(Stage::PrepareTarget, before), (Stage::CutOver, cut_over), (Stage::Finish, finish)];
     stages.into_iter().flat_map(|(stage, actions)| actions.into_iter().map(move |action| Step { stage, action })).collect()

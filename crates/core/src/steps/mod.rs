@@ -51,7 +51,7 @@ pub use enable_logical_replication::{EnableLogicalReplication, ParameterChange};
 pub use fence_writes::FenceWrites;
 pub use final_compare::FinalCompare;
 pub use grant_replication_role::GrantReplicationRole;
-pub use hand_over::{HandOver, HandedOver};
+pub use hand_over::{HandOver, HandedOver, new_connection};
 pub use import_schema::ImportSchema;
 pub(crate) use import_schema::{entries as schema_entries, refuse_unexpected};
 pub use prove_reachability::ProveReachability;
