@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::arm::{self, Azure, Configurations, Identity};
@@ -14,6 +14,7 @@ use crate::http::{Armed, Control, Fault, Faults, Recorded, serve};
 use crate::neon::{Directory, Neon};
 use crate::network::{self, AzureDoor, Firewall, Link, Nat, NeonDoor, Rule, Subnet};
 use crate::options::Options;
+use crate::pooler::{Pooler, PoolerOptions, Tls};
 use crate::random;
 use crate::servers::Machine;
 use crate::settings::{self, Settings};
@@ -209,6 +210,20 @@ impl LocalCloud {
     /// A connection to the compute of a Neon project (id or name) as its superuser, past the proxy; the compute is started if need be.
     pub async fn compute_superuser(&self, project: &str, database: &str) -> Result<tokio_postgres::Client, Error> {
         self.neon.server(project).await?.superuser(database).await
+    }
+
+    /// A PgBouncer that reaches both clouds' servers by their names, with TLS. Clients find it at `localhost`.
+    pub async fn pooler(&self, options: PoolerOptions<'_>) -> Result<Pooler, Error> {
+        let certificate = self.neon.authority.issue(&["localhost"], &[Ipv4Addr::LOCALHOST])?;
+        let subnet = self.neon.subnet;
+        let resolve = [("*.postgres.database.azure.com", subnet.azure()), ("*.aws.neon.tech", subnet.neon_proxy())];
+        let tls = Tls {
+            chain: certificate.chain_pem.clone(),
+            key: certificate.key_pem.expose_secret().to_owned(),
+            authority: self.neon.authority.pem(),
+        };
+        let resolve = resolve.into_iter().map(|(pattern, address)| (pattern.to_owned(), address.into())).collect();
+        Pooler::with_tls(PoolerOptions { resolve, ..options }, Some(tls)).await
     }
 
     /// Names of the Neon projects that exist now.
