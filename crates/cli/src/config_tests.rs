@@ -180,11 +180,7 @@ fn a_hand_over_goes_to_each_place_that_is_named() {
         resource_group = "rg-apps"
         secret = "database-url"
     "#;
-    let app = |name: &str, group: Option<&str>| AzureApp {
-        name: name.into(),
-        resource_group: group.map(Into::into),
-        subscription: None,
-    };
+    let app = |name: &str, group: Option<&str>| AzureApp { name: name.into(), resource_group: group.map(Into::into), subscription: None };
     let pgbouncer = PgBouncer {
         address: "127.0.0.1".into(),
         port: 6432,

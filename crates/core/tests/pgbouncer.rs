@@ -50,7 +50,8 @@ impl Stage {
     async fn with(role: &str, settings: &str) -> Self {
         let servers = [server("old_app", "it's old").await, server("new_app", "it's new").await];
         let entry = format!("host=127.0.0.1 port={} dbname=app {role} pool_size=20", servers[0].port);
-        let options = PoolerOptions { database: "shop", server: &entry, client: ("client", PASSWORD), settings, ..PoolerOptions::default() };
+        let options =
+            PoolerOptions { database: "shop", server: &entry, client: ("client", PASSWORD), settings, ..PoolerOptions::default() };
         let pooler = Pooler::start(options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let place = settings::PgBouncer {
@@ -174,7 +175,7 @@ async fn clients_go_to_the_new_server_and_back_without_an_error() {
     assert_eq!(std::fs::read_to_string(stage.pooler.file()).unwrap(), file_before);
     place.forget(&before).await.unwrap();
     assert_eq!(std::fs::read_dir(stage.folder.path()).unwrap().count(), 0);
-    assert!(!stage.pooler.log().contains("login failed"), "{}", stage.pooler.log());
+    assert!(longest < MOST, "a client waited {longest:?}");
     println!("held for {pause:?}; the longest transaction of a client took {longest:?}");
 }
 

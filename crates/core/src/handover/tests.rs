@@ -90,7 +90,8 @@ async fn a_command_comes_after_all_else_and_each_place_is_released_when_it_is_wr
     let (places, deeds) = places("");
     let to = connection("h", "p");
     places.hand_over(&to).await.unwrap();
-    let all = ["a point", "a verify", "a release", "b point", "b verify", "b release", "command point", "command verify", "command release"];
+    let all =
+        ["a point", "a verify", "a release", "b point", "b verify", "b release", "command point", "command verify", "command release"];
     assert_eq!(done(&deeds), all);
     let before = places.before_all(&to).await.unwrap();
     done(&deeds);
@@ -109,7 +110,10 @@ async fn what_one_place_fails_at_is_told_by_its_name_and_the_others_are_done() {
         assert_eq!(error.message(), format!("a was not handed over: {fails_at} refused"));
         assert!(error.remedy().unwrap().contains("azure2neon cut-over"));
         let done = done(&deeds);
-        assert!(done.contains(&"b release".into()) && !done.contains(&"a release".into()) && !done.contains(&"command point".into()), "{done:?}");
+        assert!(
+            done.contains(&"b release".into()) && !done.contains(&"a release".into()) && !done.contains(&"command point".into()),
+            "{done:?}"
+        );
     }
 }
 

@@ -37,8 +37,11 @@ impl PgBouncer {
         for (key, column) in [("host", "host"), ("port", "port"), ("dbname", "database")] {
             let in_force = running.get(column).map(String::as_str).unwrap_or_default();
             if entry.get(key).is_some_and(|value| value != in_force) {
-                return Err(Error::new(ErrorKind::Configuration, format!("{file} has another {key} for {} than PgBouncer uses", self.settings.database))
-                    .hint(format!("is {file} the file of this PgBouncer? If so, RELOAD it")));
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    format!("{file} has another {key} for {} than PgBouncer uses", self.settings.database),
+                )
+                .hint(format!("is {file} the file of this PgBouncer? If so, RELOAD it")));
             }
         }
         Ok(())
@@ -78,7 +81,9 @@ impl PgBouncer {
         if forced.is_empty() {
             return blocked(
                 "its clients log in to the server under their own names, whose passwords can't be moved".into(),
-                format!("give the entry {name} in {file} a user=… and password=… of today's server, RELOAD, and let the clients log in again"),
+                format!(
+                    "give the entry {name} in {file} a user=… and password=… of today's server, RELOAD, and let the clients log in again"
+                ),
             );
         }
         let number = |row: &Row, column: &str| row.get(column).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();

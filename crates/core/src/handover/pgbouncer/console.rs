@@ -43,7 +43,8 @@ impl Console {
             config.password(password.expose_secret());
         }
         let (client, connection) = config.connect(NoTls).await.map_err(|error| {
-            let place = format!("could not log in to PgBouncer's console at {} port {} as {}", settings.address, settings.port, settings.user);
+            let place =
+                format!("could not log in to PgBouncer's console at {} port {} as {}", settings.address, settings.port, settings.user);
             Error::from(error).of(&place).or_hint(
                 "`psql -h ADDRESS -p PORT -U USER pgbouncer` must work: see `address`, `port` and `user` under [[hand_over.to]], \
                  admin_users in PgBouncer's file, and AZURE2NEON_PGBOUNCER_PASSWORD",

@@ -64,7 +64,8 @@ impl PgBouncer {
             Unusable::Several => format!("{file} has more than one entry {name}"),
             Unusable::Malformed => format!("the entry {name} in {file} can't be read"),
         };
-        Error::new(ErrorKind::Configuration, text).hint("the file must hold exactly one entry of that name, in one line; an included file can be named too")
+        Error::new(ErrorKind::Configuration, text)
+            .hint("the file must hold exactly one entry of that name, in one line; an included file can be named too")
     }
 
     /// The entry that leads to `to`.
@@ -105,6 +106,21 @@ impl PgBouncer {
         Err(wrong("PgBouncer"))
     }
 
+    /// Lets the clients wait. PAUSE also closes a connection that is just being opened, and PgBouncer takes that for a failed login: after
+    /// RESUME it would turn clients away, and wait for server_login_retry before the next. So none is opened meanwhile.
+    async fn pause(&self, console: &Console) -> Result<()> {
+        console.run("SET max_db_connections = 1").await?;
+        loop {
+            let pools = console.show("POOLS").await?;
+            let opening = |row: &console::Row| row.get("sv_login").is_some_and(|count| count != "0");
+            if !pools.iter().any(|row| row.get("database") == Some(&self.settings.database) && opening(row)) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        console.run(&format!("PAUSE {}", self.quoted())).await
+    }
+
     /// Who keeps PAUSE from coming to its end.
     async fn culprits(&self, console: &Console) -> Result<String> {
         let clients = console.show("CLIENTS").await?.into_iter();
@@ -141,12 +157,18 @@ impl Place for PgBouncer {
         // An earlier PAUSE may still be waiting for a transaction, and does not say so.
         self.release().await?;
         let console = self.console().await?;
-        if let Ok(paused) = tokio::time::timeout(most, console.run(&format!("PAUSE {}", self.quoted()))).await {
-            return paused;
+        match tokio::time::timeout(most, self.pause(&console)).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => {
+                self.release().await?;
+                return Err(error);
+            }
+            Err(_) => {}
         }
         let culprits = self.culprits(&self.console().await?).await;
         self.release().await?;
-        let text = format!("PAUSE did not end within {} ms, so its clients were let go on; in a transaction: {}", most.as_millis(), culprits?);
+        let text =
+            format!("PAUSE did not end within {} ms, so its clients were let go on; in a transaction: {}", most.as_millis(), culprits?);
         Err(Error::new(ErrorKind::Timeout, text).hint("let those transactions end, or allow a longer --max-pause"))
     }
 
@@ -161,6 +183,10 @@ impl Place for PgBouncer {
     async fn release(&self) -> Result<()> {
         let console = self.console().await?;
         let paused = console.database(&self.settings.database).await?.get("paused").is_some_and(|paused| paused == "1");
+        // Takes back what `pause` set, also if its process was killed.
+        if paused || console.config().await?.get("max_db_connections").is_some_and(|most| most == "1") {
+            console.run("RELOAD").await?;
+        }
         if paused { console.run(&format!("RESUME {}", self.quoted())).await } else { Ok(()) }
     }
 
