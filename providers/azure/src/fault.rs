@@ -214,7 +214,7 @@ impl Call {
         match kind {
             ErrorKind::Credentials => error.hint(credential.remedy()),
             ErrorKind::Permission => error.hint(format!(
-                "give {credential} a role with {} on the server's resource group (`az role assignment create`)",
+                "give {credential} a role with {} on it or its resource group (`az role assignment create`)",
                 self.action
             )),
             _ => error,
