@@ -1,5 +1,7 @@
-//! The hand-over: an env file whose other lines stay, a command that learns the connection string from its environment alone.
+//! The hand-over: an env file whose other lines stay, a command that learns the connection string from its environment alone, and what
+//! Azure keeps.
 
+use azure2neon_local_cloud::Fault;
 use azure2neon_tests::Rig;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,5 +34,64 @@ async fn a_command_that_fails_is_run_again_and_the_source_stays_closed_meanwhile
     let journal = std::fs::read_to_string(rig.run_folder().join("journal.jsonl")).unwrap();
     rig.run(&["migrate", "--cut-over", "--yes"]).await.expect_success();
     assert_eq!(std::fs::read_to_string(rig.run_folder().join("journal.jsonl")).unwrap(), journal);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_hand_over_reaches_every_place() {
+    let rig = Rig::small(|_| {}).await;
+    let endpoints = rig.endpoints();
+    let text = |path: &str| endpoints.pointer(path).and_then(serde_json::Value::as_str).unwrap();
+    let (old, proof) = (text("/source/url").to_owned(), rig.env_file().with_file_name("proof"));
+    let script = format!("printf '%s %s' \"$DATABASE_URL\" \"$AZURE2NEON_DIRECTION\" > {}", proof.display());
+    let places = format!(
+        "\n[hand_over]\ncommand = {}\n\
+         [[hand_over.to]]\nkind = \"key-vault\"\nvault = {:?}\nsecret = {:?}\n\
+         [[hand_over.to]]\nkind = \"app-service\"\napp = {:?}\n\
+         [[hand_over.to]]\nkind = \"container-app\"\napp = {:?}\nsecret = {:?}\n",
+        serde_json::json!(["sh", "-c", script]),
+        text("/vault/http"),
+        text("/vault/secret"),
+        text("/app_service/app"),
+        text("/container_app/app"),
+        text("/container_app/secret"),
+    );
+    let file = rig.settings().join("azure2neon.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{settings}{places}")).unwrap();
+    std::fs::write(rig.env_file(), format!("PORT=80\nDATABASE_URL='{old}'\n")).unwrap();
+
+    let plan = rig.run(&["plan"]).await.expect_success();
+    for place in [
+        "DATABASE_URL in ",
+        "the secret database-url of the key vault",
+        "the setting DATABASE_URL of the App Service app",
+        "the secret database-url of the container app",
+        "the command sh",
+    ] {
+        assert!(plan.stdout.contains(place), "{place}: {}", plan.stdout);
+    }
+    // An answer that is lost is no lost write, and no second one.
+    rig.cloud.inject("PUT", "/secrets/", 1, Fault::LoseAnswer);
+    rig.cloud.inject("PUT", "/config/appsettings", 1, Fault::LoseAnswer);
+    rig.cloud.inject("PATCH", "/containerApps/", 1, Fault::LoseRequest);
+    let outcome = rig.run(&["migrate", "--cut-over", "--yes"]).await;
+    outcome.expect_success();
+    assert_eq!(rig.cloud.waiting_faults(), 0);
+
+    let env_file = std::fs::read_to_string(rig.env_file()).unwrap();
+    let new = env_file.strip_prefix("PORT=80\nDATABASE_URL='").unwrap().strip_suffix("'\n").unwrap();
+    assert!(new.contains(".aws.neon.tech/"));
+    assert_eq!(std::fs::read_to_string(proof).unwrap(), format!("{new} forward"));
+    assert_eq!(rig.cloud.vault_values(), [&old, new]);
+    let seen: Vec<String> = rig.cloud.seen_by_apps().into_values().collect();
+    assert_eq!((seen, rig.cloud.app_restarts()), (vec![new.to_owned(), new.to_owned()], 2));
+    let calls =
+        |method: &str, part: &str| rig.cloud.calls().iter().filter(|call| call.method == method && call.path.contains(part)).count();
+    assert_eq!((calls("PUT", "/secrets/"), calls("PUT", "/appsettings"), calls("PATCH", "/containerApps/")), (1, 1, 2));
+
+    // What was there before is kept apart from the journal, for its owner only, until nobody needs it.
+    let journal = std::fs::read_to_string(rig.run_folder().join("journal.jsonl")).unwrap();
+    assert!(!journal.contains("postgresql://"));
     rig.stop().await;
 }

@@ -211,6 +211,8 @@ pub enum Command {
     Verify(VerifyArguments),
     /// Stop writes, drain, prove, hand over to the target
     CutOver(Confirmation),
+    /// After the hand-over: stop writes to the target and return to the source, with all that was written since
+    Rollback(Confirmation),
     /// After the hand-over: remove what the run made, but for the target
     Finish(FinishArguments),
     /// Before the hand-over: undo everything that the run did

@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, then the environment, then flags.
 
+mod hand_over;
 mod target;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use azure2neon_core::event::{Event, Events};
 use azure2neon_core::patience::Waits;
 use azure2neon_core::plan::{CopyPath, Mode};
 use azure2neon_core::selection::Selection;
-use azure2neon_core::settings::{CopyManners, HandOver, Network, Settings};
+use azure2neon_core::settings::{CopyManners, Network, Settings};
 use azure2neon_core::{Error, ErrorKind, Result};
 use azure2neon_exchange::{self as exchange, Recording};
 use secrecy::SecretString;
@@ -37,7 +38,7 @@ struct File {
     source: Source,
     target: Target,
     copy: CopyTable,
-    hand_over: HandOverTable,
+    hand_over: hand_over::Table,
     cut_over: CutOver,
     schema: Schema,
     cloud: Cloud,
@@ -118,14 +119,6 @@ impl CopyTable {
             },
         })
     }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct HandOverTable {
-    env_file: Option<PathBuf>,
-    variable: Option<String>,
-    command: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -225,6 +218,7 @@ impl Config {
             .clone()
             .or_else(|| file.run.folder.as_ref().map(in_base))
             .unwrap_or_else(|| base.join(".azure2neon").join(format!("{}.{}", safe(&label), safe(&database))));
+        let hand_over = file.hand_over.settings(over, &base, &database)?;
         let settings = Settings {
             source_database: database,
             source_user: file.source.user.clone(),
@@ -247,15 +241,7 @@ impl Config {
             part_bytes: file.copy.part_bytes()?,
             snapshot_age: file.copy.snapshot_age()?,
             manners: file.copy.manners(over)?,
-            hand_over: HandOver {
-                env_file: over
-                    .env_file
-                    .clone()
-                    .or_else(|| file.hand_over.env_file.as_ref().map(in_base))
-                    .unwrap_or_else(|| base.join("neon.env")),
-                variable: file.hand_over.variable.clone().unwrap_or_else(|| "DATABASE_URL".into()),
-                command: file.hand_over.command.clone(),
-            },
+            hand_over,
             network: Network {
                 ca_file: file.network.ca_file.as_ref().map(in_base),
                 resolve: file.network.resolve.clone().into_iter().collect(),
@@ -325,7 +311,8 @@ impl Config {
             LoginKind::Password => Login::Password(self.source_password(environment)?),
             LoginKind::Entra => Login::Token(source.clone()),
         };
-        Ok((Clouds { source, target: Arc::new(neon) }, Access { login, tls: Arc::new(tls) }))
+        let places = hand_over::places(&self.settings.hand_over.to, &self.run_folder, &source, environment)?;
+        Ok((Clouds { source, target: Arc::new(neon), places }, Access { login, tls: Arc::new(tls) }))
     }
 
     fn source_password(&self, environment: Environment<'_>) -> Result<SecretString> {

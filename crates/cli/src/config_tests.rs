@@ -1,7 +1,7 @@
 use azure2neon_core::plan::CopyPath;
 
 use super::*;
-use azure2neon_core::settings::Home;
+use azure2neon_core::settings::{AzureApp, Destination, Home, PgBouncer};
 
 use crate::args::Overrides;
 
@@ -38,7 +38,8 @@ fn flags_win_over_the_file_and_paths_are_relative_to_it() {
         (&*config.settings.selection.tables, &*config.settings.selection.exclude_tables),
         (&["a.*".to_owned()][..], &["a.c".to_owned(), "a.d".into()][..])
     );
-    assert_eq!(config.settings.hand_over.env_file, folder.path().join("app.env"));
+    let env_file = Destination::EnvFile { file: folder.path().join("app.env"), variable: "DATABASE_URL".into() };
+    assert_eq!(config.settings.hand_over.to, [env_file]);
     assert_eq!(config.run_folder, folder.path().join(".azure2neon/b.Shop"));
 }
 
@@ -142,4 +143,68 @@ fn a_file_of_addresses_has_its_day() {
     assert!(Config::load(&global(folder.path(), &both)).err().unwrap().message().contains("egress_file"));
     std::fs::write(folder.path().join("list.txt"), "# none\n").unwrap();
     assert!(Config::load(&global(folder.path(), base)).err().unwrap().message().contains("no address"));
+}
+
+#[test]
+fn a_hand_over_goes_to_each_place_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = "[source]\nserver = \"a\"\ndatabase = \"shop\"\n";
+    let load = |text: &str| Config::load(&global(folder.path(), &format!("{base}{text}")));
+    let to = |text: &str| load(text).unwrap().settings.hand_over.to;
+    let here = |name: &str| folder.path().join(name);
+    let env_file = |name: &str, variable: &str| Destination::EnvFile { file: here(name), variable: variable.into() };
+    assert_eq!(to(""), [env_file("neon.env", "DATABASE_URL")]);
+
+    let text = r#"
+        [hand_over]
+        variable = "SHOP_URL"
+        command = ["systemctl", "restart", "shop"]
+        [[hand_over.to]]
+        kind = "pgbouncer"
+        file = "pgbouncer.ini"
+        [[hand_over.to]]
+        kind = "env-file"
+        file = "/etc/shop.env"
+        variable = "OTHER"
+        [[hand_over.to]]
+        kind = "key-vault"
+        vault = "kv-shop"
+        secret = "shop-db"
+        [[hand_over.to]]
+        kind = "app-service"
+        app = "shop-web"
+        slot = "staging"
+        [[hand_over.to]]
+        kind = "container-app"
+        app = "shop-worker"
+        resource_group = "rg-apps"
+        secret = "database-url"
+    "#;
+    let app = |name: &str, group: Option<&str>| AzureApp { name: name.into(), resource_group: group.map(Into::into), subscription: None };
+    let pgbouncer = PgBouncer {
+        address: "127.0.0.1".into(),
+        port: 6432,
+        user: "pgbouncer".into(),
+        database: "shop".into(),
+        file: here("pgbouncer.ini"),
+        password_file: None,
+    };
+    let all = [
+        Destination::PgBouncer(pgbouncer),
+        Destination::EnvFile { file: "/etc/shop.env".into(), variable: "OTHER".into() },
+        Destination::KeyVault { vault: "kv-shop".into(), secret: "shop-db".into() },
+        Destination::AppService { app: app("shop-web", None), slot: Some("staging".into()), setting: "SHOP_URL".into() },
+        Destination::ContainerApp { app: app("shop-worker", Some("rg-apps")), secret: "database-url".into() },
+        Destination::Command { program: ["systemctl", "restart", "shop"].map(Into::into).into(), variable: "SHOP_URL".into() },
+    ];
+    assert_eq!(to(text), all);
+    assert_eq!(to(&text.replace("variable = \"SHOP_URL\"", "env_file = \"app.env\""))[0], env_file("app.env", "DATABASE_URL"));
+
+    let refused = |text: &str| load(text).err().unwrap().message().to_owned();
+    let twice = "[[hand_over.to]]\nkind = \"key-vault\"\nvault = \"kv\"\nsecret = \"s\"\n".repeat(2);
+    assert!(refused(&twice).contains("the secret s of the key vault kv is named twice"));
+    assert!(refused("[[hand_over.to]]\nkind = \"key-vault\"\nvault = \"kv\"\n").contains("secret"));
+    assert!(refused("[[hand_over.to]]\nkind = \"ftp\"\n").contains("container-app"));
+    assert!(refused("[[hand_over.to]]\nkind = \"command\"\ncommand = []\n").contains("empty"));
+    assert!(refused("[hand_over]\nvariable = \"A B\"\n").contains("no name for an environment variable"));
 }

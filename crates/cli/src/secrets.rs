@@ -24,16 +24,22 @@ impl Secret<'_> {
         environment(self.variable).is_some_and(|value| !value.is_empty()) || self.file.is_some()
     }
 
+    /// Reads it from the environment, else from the file; none if neither has it.
+    pub fn read_if_given(&self, environment: Environment<'_>) -> Result<Option<SecretString>> {
+        if let Some(value) = environment(self.variable).filter(|value| !value.is_empty()) {
+            return Ok(Some(SecretString::from(value)));
+        }
+        let Some(file) = self.file else { return Ok(None) };
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Error::new(ErrorKind::Configuration, format!("could not read the {} from {}", self.what, file.display())).because(error)
+        })?;
+        Ok(Some(SecretString::from(text.trim_end_matches(['\n', '\r']).to_owned())))
+    }
+
     /// Reads it: environment, then file, then prompt.
     pub fn read(&self, environment: Environment<'_>) -> Result<SecretString> {
-        if let Some(value) = environment(self.variable).filter(|value| !value.is_empty()) {
-            return Ok(SecretString::from(value));
-        }
-        if let Some(file) = self.file {
-            let text = std::fs::read_to_string(file).map_err(|error| {
-                Error::new(ErrorKind::Configuration, format!("could not read the {} from {}", self.what, file.display())).because(error)
-            })?;
-            return Ok(SecretString::from(text.trim_end_matches(['\n', '\r']).to_owned()));
+        if let Some(secret) = self.read_if_given(environment)? {
+            return Ok(secret);
         }
         if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
             return rpassword::prompt_password(format!("{}: ", self.what))

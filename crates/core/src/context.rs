@@ -17,6 +17,7 @@ use crate::direction::Direction;
 use crate::door::Door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
+use crate::handover::Places;
 use crate::held::Held;
 use crate::journal::{RunFolder, State};
 use crate::plan::{Names, Plan};
@@ -28,13 +29,15 @@ pub const FENCE: &str = "fence-writes";
 /// The step that closes the target.
 pub const FENCE_TARGET: &str = "fence-target";
 
-/// Both clouds.
+/// Both clouds, and where the application is.
 #[derive(Clone)]
 pub struct Clouds {
     /// The source's.
     pub source: Arc<dyn SourceCloud>,
     /// The target's.
     pub target: Arc<dyn TargetCloud>,
+    /// The places from which the application takes its connection string.
+    pub places: Places,
 }
 
 /// What a step works with.

@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::journal::{State, What};
 use crate::operation::Observed;
 use crate::plan::{Stage, Step};
+use crate::steps::HandedOver;
 
 /// The journal's key for the run as a whole.
 const RUN: &str = "";
@@ -57,7 +58,10 @@ impl Engine {
             return Err(Error::new(ErrorKind::Configuration, "there is nothing to finish: the cut-over is not complete")
                 .hint("`azure2neon cut-over` completes it; before the hand-over `azure2neon abort` gives up and undoes everything"));
         }
+        self.refuse_if_rolling_back()?;
         self.run_stage(Stage::Finish).await?;
+        let HandedOver { places, .. } = self.cx.folder.output(HAND_OVER)?;
+        self.cx.clouds.places.forget_all(&places).await?;
         if self.cx.settings.reopen_source && self.cx.folder.touched(FENCE) {
             self.undo(self.step(FENCE)?).await?;
         }

@@ -68,6 +68,27 @@ impl Error {
         self
     }
 
+    /// The same, if it does not say yet what to do next.
+    #[must_use]
+    pub fn or_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    /// Says what could not be done because of this.
+    #[must_use]
+    pub fn of(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// Also tells of another error.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.message = format!("{}; and {}", self.message, other.message);
+        self
+    }
+
     /// The error underneath. Its text is shown, so it must not hold a secret.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

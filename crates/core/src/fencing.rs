@@ -11,10 +11,12 @@ use crate::error::{Error, Result};
 use crate::operation::output;
 use crate::plan::Mode;
 
-/// Closes the database that the changes come from.
+/// Lets the application wait where it can, and closes the database that the changes come from.
 pub(crate) async fn raise(cx: &Context, direction: Direction) -> Result<Value> {
     let held = cx.held().await?;
     let own = held.pids().await;
+    // Who can make the application wait does so first: then it sees no error.
+    cx.clouds.places.hold_all(cx.max_pause()).await?;
     let (barrier, marker) = (direction.feed(cx).barrier, barrier_id());
     // Offline, the copy opens its connections behind the fence.
     let is_online = cx.plan.mode == Mode::Online;
@@ -50,6 +52,13 @@ pub(crate) async fn lower(cx: &Context, direction: Direction, before: &FenceBefo
             ),
         )
     })
+}
+
+/// Opens it again, and lets the application go on as before.
+pub(crate) async fn take_back(cx: &Context, direction: Direction, before: &FenceBefore) -> Result<()> {
+    let lowered = lower(cx, direction, before).await;
+    let released = cx.clouds.places.release_all().await;
+    lowered.and(released)
 }
 
 /// What of the fence is left, if anything.

@@ -19,6 +19,7 @@ pub mod epochs;
 mod error;
 pub mod event;
 mod fencing;
+pub mod handover;
 pub mod held;
 pub mod journal;
 pub mod operation;

@@ -127,7 +127,7 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, decided:
             Action::Compare(steps::Compare {}),
         ],
     );
-    for (stage, actions) in cut_over::steps(survey, *when, way_back.clone()) {
+    for (stage, actions) in cut_over::steps(survey, settings, *when, way_back.clone()) {
         add(stage, actions);
     }
     let mut finish = finish(&steps);

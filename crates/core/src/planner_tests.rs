@@ -11,7 +11,7 @@ use super::*;
 use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
 use crate::plan::Makes;
 use crate::selection::Selection;
-use crate::settings::{CopyManners, HandOver, Home, Network};
+use crate::settings::{CopyManners, Destination, HandOver, Home, Network};
 use crate::survey::ExistingTarget;
 
 fn settings() -> Settings {
@@ -37,7 +37,7 @@ fn settings() -> Settings {
         part_bytes: None,
         snapshot_age: None,
         manners: CopyManners::default(),
-        hand_over: HandOver { env_file: PathBuf::from("app.env"), variable: "DATABASE_URL".into(), command: Vec::new() },
+        hand_over: HandOver { to: vec![Destination::EnvFile { file: PathBuf::from("app.env"), variable: "DATABASE_URL".into() }] },
         network: Network::default(),
         tools: None,
         restart_on_restore: false,

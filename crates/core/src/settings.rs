@@ -1,5 +1,6 @@
 //! What the operator decides. The command line reads it from a file, the environment and flags; secrets are apart.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -124,14 +125,105 @@ impl Home {
 }
 
 /// Where the new connection string goes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HandOver {
-    /// File with `VARIABLE='connection string'`.
-    pub env_file: PathBuf,
-    /// Name of the variable.
-    pub variable: String,
-    /// Program and arguments to run when the file is written. It must bear to be run again.
-    pub command: Vec<String>,
+    /// Every place.
+    pub to: Vec<Destination>,
+}
+
+/// A place from which the application takes its connection string; shown without a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A variable in a file.
+    EnvFile {
+        /// The file.
+        file: PathBuf,
+        /// The variable.
+        variable: String,
+    },
+    /// A program that makes the application use it.
+    Command {
+        /// With its arguments. It must bear to be run again.
+        program: Vec<String>,
+        /// Which finds the connection string in this variable.
+        variable: String,
+    },
+    /// A database of PgBouncer.
+    PgBouncer(PgBouncer),
+    /// A secret of an Azure Key Vault.
+    KeyVault {
+        /// The vault's name or address.
+        vault: String,
+        /// The secret's name.
+        secret: String,
+    },
+    /// A setting of an app of Azure App Service.
+    AppService {
+        /// The app.
+        app: AzureApp,
+        /// Its deployment slot; production if none is named.
+        slot: Option<String>,
+        /// The setting, which the app finds in its environment.
+        setting: String,
+    },
+    /// A secret of an Azure Container App.
+    ContainerApp {
+        /// The app.
+        app: AzureApp,
+        /// The secret's name.
+        secret: String,
+    },
+}
+
+/// An app on Azure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AzureApp {
+    /// Its name.
+    pub name: String,
+    /// Its resource group; the source server's if none is named.
+    pub resource_group: Option<String>,
+    /// Id of its subscription; the source server's if none is named.
+    pub subscription: Option<String>,
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EnvFile { file, variable } => write!(f, "{variable} in {}", file.display()),
+            // Without its arguments, which may be anything.
+            Self::Command { program, .. } => write!(f, "the command {}", program.first().map(String::as_str).unwrap_or_default()),
+            Self::PgBouncer(pgbouncer) => pgbouncer.fmt(f),
+            Self::KeyVault { vault, secret } => write!(f, "the secret {secret} of the key vault {vault}"),
+            Self::AppService { app, slot: None, setting } => write!(f, "the setting {setting} of the App Service app {}", app.name),
+            Self::AppService { app, slot: Some(slot), setting } => {
+                write!(f, "the setting {setting} of the slot {slot} of the App Service app {}", app.name)
+            }
+            Self::ContainerApp { app, secret } => write!(f, "the secret {secret} of the container app {}", app.name),
+        }
+    }
+}
+
+/// A database of a PgBouncer on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PgBouncer {
+    /// Address, or the folder of the Unix socket, of its console.
+    pub address: String,
+    /// Its port.
+    pub port: u16,
+    /// An admin of the console.
+    pub user: String,
+    /// The database as clients call it.
+    pub database: String,
+    /// The file with the entry of that name.
+    pub file: PathBuf,
+    /// A file with the admin's password.
+    pub password_file: Option<PathBuf>,
+}
+
+impl fmt::Display for PgBouncer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the database {} of PgBouncer at {} port {}", self.database, self.address, self.port)
+    }
 }
 
 /// How to get to the servers.

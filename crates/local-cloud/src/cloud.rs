@@ -1,10 +1,11 @@
 //! Bringing both clouds up and down, and the switches that tests turn.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::arm::{self, Azure, Configurations, Identity};
@@ -14,11 +15,13 @@ use crate::http::{Armed, Control, Fault, Faults, Recorded, serve};
 use crate::neon::{Directory, Neon};
 use crate::network::{self, AzureDoor, Firewall, Link, Nat, NeonDoor, Rule, Subnet};
 use crate::options::Options;
+use crate::pooler::{Pooler, PoolerOptions, Tls};
 use crate::random;
 use crate::servers::Machine;
 use crate::settings::{self, Settings};
 use crate::tasks::Tasks;
 use crate::tls::Authority;
+use crate::vault::Vault;
 
 /// The resource group of the Azure server.
 const RESOURCE_GROUP: &str = "bikeparts-rg";
@@ -28,6 +31,7 @@ pub struct LocalCloud {
     folder: PathBuf,
     machine: Arc<Machine>,
     azure: Arc<Azure>,
+    vault: Arc<Vault>,
     neon: Arc<Neon>,
     faults: Arc<Faults>,
     tasks: Arc<Tasks>,
@@ -100,6 +104,7 @@ impl LocalCloud {
         let configurations = Configurations::default();
         configurations.refresh(&server).await?;
 
+        let source_url = settings::source_url(&options.administrator, &password, &host, &options.database);
         let firewall = Arc::new(Firewall::new(options.rule_propagation));
         if options.operator_rule {
             // What a cloud engineer has opened long ago, to get in at all. Connections on this machine come from 127.0.0.1.
@@ -135,6 +140,7 @@ impl LocalCloud {
             page_size: options.page_size,
             server,
             firewall,
+            apps: arm::Apps::new(&options.database.to_lowercase(), &source_url),
             configurations,
             faults: Arc::clone(&faults),
             delay: options.operation_delay,
@@ -175,12 +181,14 @@ impl LocalCloud {
         tasks.spawn(serve(Arc::clone(&azure), Arc::clone(&faults), listeners.arm_https, Some(Arc::clone(&api_tls))));
         tasks.spawn(serve(Arc::clone(&neon), Arc::clone(&faults), listeners.neon_http, None));
         tasks.spawn(serve(Arc::clone(&neon), Arc::clone(&faults), listeners.neon_https, Some(api_tls)));
+        let vault = Arc::new(Vault::new(Arc::clone(&azure), vault_http(subnet), arm::SECRET, &source_url));
+        tasks.spawn(serve(Arc::clone(&vault), Arc::clone(&faults), listeners.vault_http, None));
         let identity = Arc::clone(&azure);
         let control = Control { faults: Arc::clone(&faults), expire_tokens: Box::new(move || identity.identity.expire_tokens()) };
         tasks.spawn(serve(Arc::new(control), Arc::default(), listeners.control, None));
 
         write_settings(&folder, &authority, &azure, &neon, subnet, &options, &password, client_programs)?;
-        Ok(Self { folder, machine, azure, neon, faults, tasks, operator, nat, proxy })
+        Ok(Self { folder, machine, azure, vault, neon, faults, tasks, operator, nat, proxy })
     }
 
     /// The folder with `azure2neon.toml`, `secrets.env`, `endpoints.json` and `ca.pem`, from the root.
@@ -209,6 +217,20 @@ impl LocalCloud {
     /// A connection to the compute of a Neon project (id or name) as its superuser, past the proxy; the compute is started if need be.
     pub async fn compute_superuser(&self, project: &str, database: &str) -> Result<tokio_postgres::Client, Error> {
         self.neon.server(project).await?.superuser(database).await
+    }
+
+    /// A PgBouncer that reaches both clouds' servers by their names, with TLS. Clients find it at `localhost`.
+    pub async fn pooler(&self, options: PoolerOptions<'_>) -> Result<Pooler, Error> {
+        let certificate = self.neon.authority.issue(&["localhost"], &[Ipv4Addr::LOCALHOST])?;
+        let subnet = self.neon.subnet;
+        let resolve = [("*.postgres.database.azure.com", subnet.azure()), ("*.aws.neon.tech", subnet.neon_proxy())];
+        let tls = Tls {
+            chain: certificate.chain_pem.clone(),
+            key: certificate.key_pem.expose_secret().to_owned(),
+            authority: self.neon.authority.pem(),
+        };
+        let resolve = resolve.into_iter().map(|(pattern, address)| (pattern.to_owned(), address.into())).collect();
+        Pooler::with_tls(PoolerOptions { resolve, ..options }, Some(tls)).await
     }
 
     /// Names of the Neon projects that exist now.
@@ -267,6 +289,21 @@ impl LocalCloud {
         self.faults.disarm();
     }
 
+    /// What the processes of the App Service app and of the container app see as their connection string, by the app's name.
+    pub fn seen_by_apps(&self) -> BTreeMap<String, String> {
+        self.azure.apps.seen().0
+    }
+
+    /// How often these processes were restarted.
+    pub fn app_restarts(&self) -> usize {
+        self.azure.apps.seen().1
+    }
+
+    /// The values of the key vault's secret `database-url`, the oldest version's first.
+    pub fn vault_values(&self) -> Vec<String> {
+        self.vault.values(arm::SECRET)
+    }
+
     /// Every HTTP call so far.
     pub fn calls(&self) -> Vec<Recorded> {
         self.faults.calls()
@@ -291,6 +328,10 @@ impl LocalCloud {
     pub fn expire_arm_tokens(&self) {
         self.azure.identity.expire_tokens();
     }
+}
+
+fn vault_http(subnet: Subnet) -> String {
+    format!("http://{}:{}", subnet.api(), network::VAULT_HTTP)
 }
 
 fn check(options: &Options) -> Result<()> {
@@ -354,6 +395,8 @@ fn write_settings(
         arm_https: format!("https://{api}:{}", network::ARM_HTTPS),
         neon_http: format!("http://{api}:{}/api/v2", network::NEON_HTTP),
         neon_https: format!("https://{api}:{}/api/v2", network::NEON_HTTPS),
+        vault_http: vault_http(subnet),
+        apps: &azure.apps,
         control: format!("http://{api}:{}", network::CONTROL),
         tenant: &azure.identity.tenant,
         client: &azure.identity.client,

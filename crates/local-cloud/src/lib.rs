@@ -5,7 +5,7 @@
 //!
 //! | address | what |
 //! |---|---|
-//! | .1 | ARM and login (8080, TLS 8443), Neon's API (9080, TLS 9443) |
+//! | .1 | ARM and login (8080, TLS 8443), a key vault (8180), Neon's API (9080, TLS 9443) |
 //! | .2 | the Azure server as the operator sees it |
 //! | .3 | Neon's proxy |
 //! | .4 … | Neon's NAT gateways in front of the Azure server, one for each region in use |
@@ -22,11 +22,13 @@ mod http;
 mod neon;
 mod network;
 mod options;
+mod pooler;
 mod random;
 mod servers;
 mod settings;
 mod tasks;
 mod tls;
+mod vault;
 pub mod workload;
 
 mod cloud;
@@ -38,3 +40,4 @@ pub use http::{Fault, Recorded};
 pub use neon::Plan;
 pub use network::Link;
 pub use options::Options;
+pub use pooler::{Pooler, PoolerOptions};

@@ -9,6 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
+use crate::arm::{Apps, SECRET, SETTING};
 use crate::error::{Doing, Result};
 
 /// The names of the files, in the settings folder.
@@ -33,6 +34,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) neon_http: String,
     pub(crate) neon_https: String,
     pub(crate) control: String,
+    pub(crate) vault_http: String,
+    pub(crate) apps: &'a Apps,
     pub(crate) tenant: &'a str,
     pub(crate) client: &'a str,
     pub(crate) client_secret: &'a SecretString,
@@ -60,6 +63,12 @@ pub(crate) fn project_name(database: &str) -> String {
         database.to_lowercase().chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '-' }).collect();
     let name = name.trim_matches('-');
     if name.is_empty() { "database".to_owned() } else { name.to_owned() }
+}
+
+/// The connection string that the application has before a migration.
+pub(crate) fn source_url(user: &str, password: &SecretString, host: &str, database: &str) -> String {
+    let plain = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    format!("postgresql://{}:{}@{host}/{}?sslmode=require", plain(user), plain(password.expose_secret()), plain(database))
 }
 
 impl Settings<'_> {
@@ -147,16 +156,8 @@ impl Settings<'_> {
         .collect()
     }
 
-    /// The connection string that the application has before a migration.
     fn source_url(&self) -> String {
-        let plain = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        format!(
-            "postgresql://{}:{}@{}/{}?sslmode=require",
-            plain(self.administrator),
-            plain(self.administrator_password.expose_secret()),
-            self.source_host,
-            plain(self.database)
-        )
+        source_url(self.administrator, self.administrator_password, &self.source_host, self.database)
     }
 
     fn endpoints(&self) -> serde_json::Value {
@@ -165,6 +166,9 @@ impl Settings<'_> {
             "neon": { "http": self.neon_http, "https": self.neon_https, "key": self.neon_key.expose_secret(), "organization": self.organization },
             "login": { "https": self.arm_https, "http": self.arm_http, "tenant": self.tenant, "client_id": self.client, "client_secret": self.client_secret.expose_secret() },
             "control": self.control,
+            "vault": { "http": self.vault_http, "secret": SECRET },
+            "app_service": { "app": self.apps.web, "setting": SETTING },
+            "container_app": { "app": self.apps.container, "secret": SECRET },
             "ca_file": self.ca_file(),
             "subscription": self.subscription,
             "resource_group": self.resource_group,

@@ -71,6 +71,7 @@ pub struct AzureCloud {
     pub(crate) arm: Arm,
     tokens: Arc<Tokens>,
     database_scope: &'static str,
+    pub(crate) environment: Environment,
     wanted: Wanted,
     found: OnceCell<ResourceId>,
     /// Azure does one change a server at a time.
@@ -121,7 +122,7 @@ impl AzureCloud {
             .map_err(|error| Error::new(ErrorKind::Internal, "the ARM client can't be set up").because(error))?;
         let arm = Arm { client, transport, endpoint, credential, pace };
         let database_scope = addresses.database_scope;
-        Ok(Self { arm, tokens, database_scope, wanted, found: OnceCell::new(), turn: Mutex::new(()) })
+        Ok(Self { arm, tokens, database_scope, environment, wanted, found: OnceCell::new(), turn: Mutex::new(()) })
     }
 
     /// Where the server is; searched for once.

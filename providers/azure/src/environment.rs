@@ -18,7 +18,8 @@ pub enum Environment {
 
 /// The addresses of a cloud.
 ///
-/// ARM and its scope as in Microsoft's azure-mgmt-core 1.6 for Python, the rest as in the Azure CLI 2.91 (`az cloud show`).
+/// ARM and its scope as in Microsoft's azure-mgmt-core 1.6 for Python, the rest as in the Azure CLI 2.91 (`az cloud show`); the scope of
+/// Key Vault's tokens is its domain.
 pub(crate) struct Addresses {
     /// ARM; the address has no path.
     pub(crate) arm: &'static str,
@@ -30,6 +31,10 @@ pub(crate) struct Addresses {
     pub(crate) database_scope: &'static str,
     /// What the host names of flexible servers end with.
     pub(crate) host_suffix: &'static str,
+    /// What the host names of key vaults end with.
+    pub(crate) vault_suffix: &'static str,
+    /// Scope of the tokens that they take.
+    pub(crate) vault_scope: &'static str,
 }
 
 impl Environment {
@@ -43,6 +48,8 @@ impl Environment {
                 authority: "https://login.microsoftonline.com",
                 database_scope: "https://ossrdbms-aad.database.windows.net/.default",
                 host_suffix: ".postgres.database.azure.com",
+                vault_suffix: ".vault.azure.net",
+                vault_scope: "https://vault.azure.net/.default",
             },
             Self::UsGovernment => Addresses {
                 arm: "https://management.usgovcloudapi.net",
@@ -50,6 +57,8 @@ impl Environment {
                 authority: "https://login.microsoftonline.us",
                 database_scope: "https://ossrdbms-aad.database.usgovcloudapi.net/.default",
                 host_suffix: ".postgres.database.usgovcloudapi.net",
+                vault_suffix: ".vault.usgovcloudapi.net",
+                vault_scope: "https://vault.usgovcloudapi.net/.default",
             },
             Self::China => Addresses {
                 arm: "https://management.chinacloudapi.cn",
@@ -57,6 +66,8 @@ impl Environment {
                 authority: "https://login.chinacloudapi.cn",
                 database_scope: "https://ossrdbms-aad.database.chinacloudapi.cn/.default",
                 host_suffix: ".postgres.database.chinacloudapi.cn",
+                vault_suffix: ".vault.azure.cn",
+                vault_scope: "https://vault.azure.cn/.default",
             },
         }
     }
@@ -94,7 +105,8 @@ mod tests {
             (Environment::UsGovernment, &["usgovcloudapi.net", "microsoftonline.us"]),
             (Environment::China, &["chinacloudapi.cn"]),
         ] {
-            let Addresses { arm, arm_scope, authority, database_scope, host_suffix } = cloud.addresses();
+            let Addresses { arm, arm_scope, authority, database_scope, host_suffix, vault_suffix, vault_scope } = cloud.addresses();
+            assert_eq!(vault_scope, format!("https://{}/.default", &vault_suffix[1..]));
             let scopes = [arm_scope, database_scope].map(|scope| scope.strip_suffix("/.default").unwrap());
             for address in [arm, authority, host_suffix, scopes[0], scopes[1]] {
                 assert!(domains.iter().any(|domain| address.ends_with(&format!(".{domain}"))), "{address}");

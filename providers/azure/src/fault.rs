@@ -213,10 +213,8 @@ impl Call {
         let error = Error::new(kind, format!("could not {}: {fault}", self.what));
         match kind {
             ErrorKind::Credentials => error.hint(credential.remedy()),
-            ErrorKind::Permission => error.hint(format!(
-                "give {credential} a role with {} on the server's resource group (`az role assignment create`)",
-                self.action
-            )),
+            ErrorKind::Permission => error
+                .hint(format!("give {credential} a role with {} on it or its resource group (`az role assignment create`)", self.action)),
             _ => error,
         }
     }

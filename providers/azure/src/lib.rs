@@ -14,6 +14,7 @@ mod model;
 mod names;
 mod operation;
 mod pace;
+mod places;
 mod restart;
 mod servers;
 mod token;

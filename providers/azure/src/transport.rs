@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use azure_core_legacy as legacy;
 use azure2neon_exchange::Http;
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 use url::Url;
@@ -87,6 +87,21 @@ impl Transport {
     /// and for lists that the crate would read too strictly.
     pub(crate) async fn get(&self, url: Url) -> Result<Answer, Fault> {
         self.execute(reqwest::Method::GET, url, HeaderMap::new(), Bytes::new()).await
+    }
+
+    /// The same identity's transport to another service, whose tokens have another scope.
+    pub(crate) fn toward(&self, endpoint: &Url, scope: &str) -> Self {
+        Self::new(self.http.clone(), endpoint, scope.to_owned(), Arc::clone(&self.tokens))
+    }
+
+    /// Sends a request of which only the body's form is known here.
+    pub(crate) async fn send(&self, method: reqwest::Method, url: Url, body: Option<&serde_json::Value>) -> Result<Answer, Fault> {
+        let mut headers = HeaderMap::new();
+        let body = body.map(|body| {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            Bytes::from(body.to_string())
+        });
+        self.execute(method, url, headers, body.unwrap_or_default()).await
     }
 
     async fn execute(&self, method: reqwest::Method, url: Url, headers: HeaderMap, body: Bytes) -> Result<Answer, Fault> {

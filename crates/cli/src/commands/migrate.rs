@@ -76,6 +76,21 @@ pub async fn cut_over(global: &Global, config: Config, confirmation: Confirmatio
     engine.cut_over().await?;
     if !global.is_json() {
         terminal::out("Handed over. `azure2neon finish` removes what the run made on both sides.");
+        if engine.context().has_way_back() {
+            terminal::out("Until then Neon's changes flow back to the source: `azure2neon rollback` returns to it.");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `rollback`.
+pub async fn rollback(global: &Global, config: Config, confirmation: Confirmation) -> Result<ExitCode> {
+    let engine = opening(global, &config)?.resume().await?;
+    confirm("This stops writes to Neon and returns to the source, with all that was written since the hand-over.", confirmation.yes)?;
+    engine.roll_back().await?;
+    if !global.is_json() {
+        terminal::out("Back on the source, as before the cut-over; Neon follows it again and takes no writes.");
+        terminal::out("`azure2neon cut-over` tries again; `azure2neon abort` undoes everything.");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -35,6 +35,7 @@ pub async fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Migrate(arguments) => migrate::migrate(&global, config, arguments).await,
         Command::Verify(arguments) => verify::run(&global, config, arguments).await,
         Command::CutOver(confirmation) => migrate::cut_over(&global, config, confirmation).await,
+        Command::Rollback(confirmation) => migrate::rollback(&global, config, confirmation).await,
         Command::Finish(arguments) => migrate::finish(&global, config, arguments).await,
         Command::Abort(arguments) => migrate::abort(&global, config, arguments).await,
         Command::LocalCloud(_) | Command::Demo(_) => Ok(ExitCode::SUCCESS),

@@ -81,6 +81,9 @@ pub fn print(plan: &Plan, mark: impl Fn(&str) -> &'static str) {
             if is_line {
                 out(&faint("  ── up to here `azure2neon abort` undoes everything; the source serves all the time ──"));
             }
+            if step.stage == Stage::RollBack {
+                out(&faint("  ── only if you ask for it with `azure2neon rollback`, until the finish ──"));
+            }
             out(&bold(step.stage.title()));
         }
         let operation = step.action.operation();

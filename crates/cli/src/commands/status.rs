@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use azure2neon_core::door;
 use azure2neon_core::journal::{State, read_plan, read_step_states};
-use azure2neon_core::plan::{Mode, Stage};
+use azure2neon_core::plan::{Mode, Stage, Step};
 use azure2neon_core::{Result, clock, control, units};
 
 use super::pause::COPY;
@@ -19,15 +19,17 @@ pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
     };
     let states = read_step_states(&config.run_folder)?;
     let is_done = |id: &str| matches!(states.get(id), Some(State::Done { .. }));
-    let next = plan.steps.iter().find(|step| !is_done(step.id()));
+    // A rollback is nobody's next step unless it was begun.
+    let shown: Vec<&Step> = plan.steps.iter().filter(|step| step.stage != Stage::RollBack || states.contains_key(step.id())).collect();
+    let next = shown.iter().find(|step| step.stage != Stage::RollBack && !is_done(step.id()));
+    let is_rolling_back = shown.iter().any(|step| matches!(states.get(step.id()), Some(State::Started)) && step.stage == Stage::RollBack);
     // A pause concerns the copy alone.
     let is_copied = plan.step(COPY).is_none() || is_done(COPY);
     let paused = if is_copied { None } else { control::paused_since(&config.run_folder)? };
     let is_open = plan.has_way_back() && is_done("prepare-way-back") && is_done("hand-over") && !is_done("drop-way-back");
     let window = if is_open { Some(Window::look(global, config, &plan, &states).await) } else { None };
     if global.is_json() {
-        let steps: Vec<serde_json::Value> = plan
-            .steps
+        let steps: Vec<serde_json::Value> = shown
             .iter()
             .map(|step| {
                 let (state, milliseconds) = match states.get(step.id()) {
@@ -44,7 +46,7 @@ pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     out(&format!("Run {} in {}", bold(&plan.run), config.run_folder.display()));
-    for step in &plan.steps {
+    for step in &shown {
         let line = match states.get(step.id()) {
             Some(State::Done { already: true, .. }) => format!("  {} {:<28} {:>11}", good("✓"), step.id(), "already so"),
             Some(State::Done { milliseconds, .. }) => {
@@ -66,11 +68,13 @@ pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
         window.print();
     }
     out(match next.map(|step| step.stage) {
+        _ if is_rolling_back => "A rollback was begun: `azure2neon rollback` goes on with it.",
         None => "All done.",
         Some(Stage::CutOver) if plan.mode == Mode::Offline => {
             "The target is prepared. Next: `azure2neon cut-over` stops writes and copies."
         }
         Some(Stage::WarmUp | Stage::CutOver) => "In step and equal, ready to cut over: `azure2neon cut-over`.",
+        Some(Stage::Finish) if is_open => "Handed over. Next: `azure2neon finish`, or `azure2neon rollback` to return to the source.",
         Some(Stage::Finish) => "Handed over. Next: `azure2neon finish`.",
         Some(_) => "Next: `azure2neon migrate` goes on; `azure2neon abort` undoes everything.",
     });

@@ -112,7 +112,7 @@ impl Engine {
         self.cx.plan.steps.iter().filter(|step| step.stage == stage && !self.is_done(step.id())).collect()
     }
 
-    fn refuse_if_rolling_back(&self) -> Result<()> {
+    pub(super) fn refuse_if_rolling_back(&self) -> Result<()> {
         if self.cx.folder.state(HAND_BACK) == State::Pending {
             return Ok(());
         }

@@ -23,7 +23,12 @@ pub(super) fn compare_when(settings: &Settings, has_way_back: bool) -> Result<Co
 }
 
 /// What goes before the pause, the pause, what follows the hand-over; and how it is taken back.
-pub(super) fn steps(survey: &Survey, when: CompareWhen, way_back: Option<PrepareWayBack>) -> Vec<(Stage, Vec<Action>)> {
+pub(super) fn steps(
+    survey: &Survey,
+    settings: &Settings,
+    when: CompareWhen,
+    way_back: Option<PrepareWayBack>,
+) -> Vec<(Stage, Vec<Action>)> {
     let inventory = &survey.inventory;
     let has_way_back = way_back.is_some();
     let mut stages = vec![
@@ -31,7 +36,7 @@ pub(super) fn steps(survey: &Survey, when: CompareWhen, way_back: Option<Prepare
         (Stage::WarmUp, refresh(inventory)),
         (Stage::WarmUp, way_back.map(Action::PrepareWayBack).into_iter().collect()),
         (Stage::WarmUp, vec![Action::WarmUp(steps::WarmUp { direction: Direction::Forward })]),
-        (Stage::CutOver, pause(survey, when)),
+        (Stage::CutOver, pause(survey, settings, when)),
     ];
     if has_way_back {
         stages.push((Stage::CutOver, vec![Action::OpenWayBack(steps::OpenWayBack {}), Action::CompareRest(steps::CompareRest {})]));
@@ -41,7 +46,7 @@ pub(super) fn steps(survey: &Survey, when: CompareWhen, way_back: Option<Prepare
 }
 
 /// From the fence to the hand-over.
-fn pause(survey: &Survey, when: CompareWhen) -> Vec<Action> {
+fn pause(survey: &Survey, settings: &Settings, when: CompareWhen) -> Vec<Action> {
     let (inventory, direction) = (&survey.inventory, Direction::Forward);
     let mut actions =
         vec![Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }), Action::Drain(steps::Drain { direction })];
@@ -52,7 +57,7 @@ fn pause(survey: &Survey, when: CompareWhen) -> Vec<Action> {
     }
     actions.push(Action::FinalCompare(steps::FinalCompare { when, planned_bytes: bytes(inventory), direction }));
     actions.push(Action::ProveFence(steps::ProveFence { direction }));
-    actions.push(Action::HandOver(steps::HandOver {}));
+    actions.push(Action::HandOver(hand_over(settings)));
     actions
 }
 
@@ -75,6 +80,11 @@ fn roll_back(inventory: &Inventory) -> Vec<Action> {
         Action::ResumeForward(steps::ResumeForward {}),
     ]);
     actions
+}
+
+/// The hand-over to every place that is configured.
+pub(super) fn hand_over(settings: &Settings) -> steps::HandOver {
+    steps::HandOver { to: settings.hand_over.to.iter().map(ToString::to_string).collect() }
 }
 
 /// The refresh of materialized views, if any holds data.

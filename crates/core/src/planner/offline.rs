@@ -1,7 +1,7 @@
 //! A migration without replication: the rows are copied while the source refuses writes.
 
 use super::copy::division;
-use super::cut_over::{refresh, unlogged};
+use super::cut_over::{hand_over, refresh, unlogged};
 use super::{bytes, target};
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
@@ -34,7 +34,7 @@ pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget
             planned_bytes: bytes(&survey.inventory),
             direction: Direction::Forward,
         }),
-        Action::HandOver(steps::HandOver {}),
+        Action::HandOver(hand_over(settings)),
     ]);
     let finish = vec![Action::DropMarks(steps::DropMarks { schema: format!("{MARK_PREFIX}{run}") }), target::restore(survey, settings)];
     let warm_up = vec![Action::WarmUp(steps::WarmUp { direction: Direction::Forward })];

@@ -16,7 +16,7 @@ use crate::plan::Effect;
 pub struct FenceTarget {}
 
 /// The database's own settings before.
-fn before(cx: &Context) -> Result<FenceBefore> {
+pub(super) fn before(cx: &Context) -> Result<FenceBefore> {
     Ok(cx.done::<WarmedUp>(WARM_UP_BACK)?.map(|warm| warm.before).unwrap_or_default())
 }
 
@@ -43,10 +43,16 @@ impl Operation for FenceTarget {
     }
 
     async fn undo(&self, cx: &Context) -> Result<()> {
-        fencing::lower(cx, Direction::Back, &before(cx)?).await
+        if cx.project_unless_gone().await?.is_none() {
+            return Ok(());
+        }
+        fencing::take_back(cx, Direction::Back, &before(cx)?).await
     }
 
     async fn left_over(&self, cx: &Context) -> Result<Option<String>> {
+        if cx.project_unless_gone().await?.is_none() {
+            return Ok(None);
+        }
         fencing::left_over(cx, Direction::Back, &before(cx)?).await
     }
 

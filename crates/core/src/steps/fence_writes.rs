@@ -40,7 +40,7 @@ impl Operation for FenceWrites {
     }
 
     async fn undo(&self, cx: &Context) -> Result<()> {
-        fencing::lower(cx, Direction::Forward, &self.before).await
+        fencing::take_back(cx, Direction::Forward, &self.before).await
     }
 
     async fn left_over(&self, cx: &Context) -> Result<Option<String>> {

@@ -2,9 +2,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Action;
+use super::{Action, HandedOver};
 use crate::context::{Context, FENCE};
+use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fencing;
+use crate::handover::Connection;
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
 
@@ -30,7 +33,10 @@ impl Operation for HandBack {
         let Some(Action::FenceWrites(fence)) = cx.plan.step(FENCE).map(|step| &step.action) else {
             return Err(Error::new(ErrorKind::Internal, "the plan has no fence"));
         };
-        fence.undo(cx).await?;
+        fencing::lower(cx, Direction::Forward, &fence.before).await?;
+        let done: HandedOver = cx.folder.output("hand-over")?;
+        let old = Connection::new(&cx.plan.run, cx.source_endpoint().await?);
+        cx.clouds.places.restore_all(&done.places, &old).await?;
         Ok(Value::Null)
     }
 }

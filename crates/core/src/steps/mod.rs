@@ -66,7 +66,7 @@ pub use fence_writes::FenceWrites;
 pub use final_compare::{CompareWhen, FinalCompare};
 pub use grant_replication_role::GrantReplicationRole;
 pub use hand_back::HandBack;
-pub use hand_over::{HandOver, HandedOver};
+pub use hand_over::{HandOver, HandedOver, new_connection};
 pub use import_schema::ImportSchema;
 pub(crate) use import_schema::{entries as schema_entries, refuse_unexpected};
 pub use open_way_back::OpenWayBack;

@@ -10,6 +10,7 @@ use super::{Action, StreamData};
 use crate::context::Context;
 use crate::epochs::{self, Epochs, SLOT_DEADLINE};
 use crate::error::{Error, ErrorKind, Result};
+use crate::held;
 use crate::operation::{Observed, Operation, output};
 use crate::plan::Effect;
 
@@ -41,6 +42,10 @@ impl Subscribe {
             slots.retain(|slot| slot.starts_with(&ours));
         }
         slots.extend(epochs::slots(cx, source).await?);
+        let proof = held::witness(cx, Vec::new()).slot;
+        if replication::slot(source, &proof).await?.is_some() {
+            slots.push(proof);
+        }
         Ok(slots)
     }
 

@@ -6,11 +6,13 @@ use azure2neon_postgres::{Session, barrier, replication};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::new_connection;
 use crate::clock;
 use crate::context::Context;
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::handover::Before;
 use crate::held::{self, Held};
 use crate::operation::{Observed, Operation, output};
 use crate::plan::{Effect, Mode};
@@ -34,6 +36,8 @@ pub(super) const WARM_UP_BACK: &str = "warm-up-back";
 pub(super) struct WarmedUp {
     /// The settings that the fence changes.
     pub(super) before: FenceBefore,
+    /// What the places of the hand-over are now, for a way back.
+    places: Vec<Before>,
     /// How many transactions it will end that have run for long.
     long_transactions: usize,
     /// How long the last marker took to come through, in milliseconds.
@@ -48,7 +52,21 @@ const FAR: Duration = Duration::from_secs(30);
 /// The witness's slot waits for transactions that run when it is made; longer than this, and they would make the fence's pause long, too.
 const WITNESS: Duration = Duration::from_secs(60);
 
+/// What the places of the hand-over were shortly before the fence.
+pub(super) fn places(cx: &Context) -> Result<Vec<Before>> {
+    Ok(cx.folder.output::<WarmedUp>("warm-up")?.places)
+}
+
 impl WarmUp {
+    /// Looks whether the places of the hand-over are there and may be changed, and what they are now.
+    async fn check_places(&self, cx: &Context) -> Result<Vec<Before>> {
+        cx.clouds.places.check_all(cx.max_pause()).await?;
+        match self.direction {
+            Direction::Forward => cx.clouds.places.before_all(&new_connection(cx).await?).await,
+            Direction::Back => Ok(Vec::new()),
+        }
+    }
+
     /// Waits until the other side is so near that the drain will be short; how far behind it is then, in milliseconds.
     async fn come_near(&self, cx: &Context, held: &Held) -> Result<u64> {
         if cx.plan.mode == Mode::Offline {
@@ -113,6 +131,7 @@ impl Operation for WarmUp {
         }
         let warm = WarmedUp {
             before: fence::fence_state(&held.from, self.direction.database(cx)).await?,
+            places: self.check_places(cx).await?,
             long_transactions: long.len(),
             lag_milliseconds: self.come_near(cx, &held).await?,
         };

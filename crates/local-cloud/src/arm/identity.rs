@@ -24,14 +24,17 @@ pub(crate) struct Identity {
     pub(crate) token: SecretString,
     issued: Mutex<HashSet<String>>,
     issued_for_database: Mutex<HashSet<String>>,
+    issued_for_vault: Mutex<HashSet<String>>,
 }
 
 /// Whom a token is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Audience {
+pub(crate) enum Audience {
     Arm,
     /// The databases of PostgreSQL servers.
     Database,
+    /// Key vaults.
+    Vault,
 }
 
 impl Identity {
@@ -44,6 +47,7 @@ impl Identity {
             token: random::secret("local.", 64),
             issued: Mutex::default(),
             issued_for_database: Mutex::default(),
+            issued_for_vault: Mutex::default(),
         }
     }
 
@@ -62,6 +66,19 @@ impl Identity {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Whether the token was given out for that.
+    pub(crate) fn admits(&self, token: &str, audience: Audience) -> bool {
+        self.issued_to(audience).lock().unwrap_or_else(PoisonError::into_inner).contains(token)
+    }
+
+    fn issued_to(&self, audience: Audience) -> &Mutex<HashSet<String>> {
+        match audience {
+            Audience::Arm => &self.issued,
+            Audience::Database => &self.issued_for_database,
+            Audience::Vault => &self.issued_for_vault,
+        }
+    }
+
     /// Whether the bearer may come in; else the answer to give.
     pub(super) fn check(&self, bearer: Option<&str>, origin: &str) -> Result<(), Answer> {
         let refuse = |code: &str, message: &str| {
@@ -72,11 +89,7 @@ impl Identity {
         };
         match bearer {
             None => Err(refuse("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")),
-            Some(token)
-                if token == self.token.expose_secret() || self.issued.lock().unwrap_or_else(PoisonError::into_inner).contains(token) =>
-            {
-                Ok(())
-            }
+            Some(token) if token == self.token.expose_secret() || self.admits(token, Audience::Arm) => Ok(()),
             Some(_) => Err(refuse("InvalidAuthenticationToken", "The access token is invalid.")),
         }
     }
@@ -103,19 +116,20 @@ impl Identity {
             );
             return Err(refused(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_215, &message));
         }
-        let is_for_database = field("scope").starts_with("https://ossrdbms-aad.");
-        Ok(if is_for_database { Audience::Database } else { Audience::Arm })
+        let scope = field("scope");
+        Ok(match scope.as_str() {
+            _ if scope.starts_with("https://ossrdbms-aad.") => Audience::Database,
+            _ if scope.starts_with("https://vault.") => Audience::Vault,
+            _ => Audience::Arm,
+        })
     }
 
     /// A new token.
     pub(super) fn issue(&self, audience: Audience) -> String {
-        let (issued, length) = match audience {
-            Audience::Arm => (&self.issued, 64),
-            // As long as a real one, which not every client takes for a password.
-            Audience::Database => (&self.issued_for_database, 1800),
-        };
+        // As long as a real one, which not every client takes for a password.
+        let length = if audience == Audience::Database { 1800 } else { 64 };
         let token = format!("local.{}", random::alphanumeric(length));
-        issued.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone());
+        self.issued_to(audience).lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone());
         token
     }
 

@@ -1,5 +1,6 @@
 //! Azure Resource Manager as far as a flexible server is concerned, and the login that goes with it.
 
+mod apps;
 mod capabilities;
 mod configurations;
 mod database_login;
@@ -19,8 +20,9 @@ use futures::future::BoxFuture;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
+pub(crate) use apps::{Apps, SECRET, SETTING};
 pub(crate) use configurations::Configurations;
-pub(crate) use identity::Identity;
+pub(crate) use identity::{Audience, Identity};
 pub(crate) use load::Load;
 pub(crate) use operations::Operations;
 pub(crate) use source::{create as create_source, create_entra_administrator};
@@ -54,6 +56,8 @@ pub(crate) struct Azure {
     pub(crate) page_size: Option<usize>,
     pub(crate) server: Arc<Server>,
     pub(crate) firewall: Arc<Firewall>,
+    /// The application's parts on Azure.
+    pub(crate) apps: Apps,
     pub(crate) configurations: Configurations,
     pub(crate) faults: Arc<Faults>,
     pub(crate) delay: Duration,
@@ -211,6 +215,7 @@ impl Azure {
                 Answer::ok(json!({ "value": self.groups().map(|group| self.group_json(group)).collect::<Vec<_>>() }))
             }
             ["subscriptions", _, "providers", "microsoft.dbforpostgresql", rest @ ..] => self.provider(call, rest),
+            ["subscriptions", _, "providers", "microsoft.app", rest @ ..] if get => self.container_operation(call, rest),
             ["subscriptions", _, "resourcegroups", group, rest @ ..] => match self.groups().find(|known| known.eq_ignore_ascii_case(group))
             {
                 Some(group) => self.in_group(call, group, rest).await,
@@ -234,6 +239,8 @@ impl Azure {
                 Some(_) => unknown(call),
                 None => not_found(&format!("{PROVIDER}/flexibleServers/{}", call.segments[7]), group),
             },
+            ["providers", "microsoft.web", "sites", _, rest @ ..] if group == self.resource_group => self.site(call, rest),
+            ["providers", "microsoft.app", "containerapps", _, rest @ ..] if group == self.resource_group => self.container_app(call, rest),
             _ => unknown(call),
         }
     }

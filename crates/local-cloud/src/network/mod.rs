@@ -26,6 +26,7 @@ pub(crate) const ARM_HTTPS: u16 = 8443;
 pub(crate) const NEON_HTTP: u16 = 9080;
 pub(crate) const NEON_HTTPS: u16 = 9443;
 pub(crate) const CONTROL: u16 = 7070;
+pub(crate) const VAULT_HTTP: u16 = 8180;
 
 /// PostgreSQL's port, on every address that stands for a PostgreSQL server.
 pub(crate) const POSTGRES: u16 = 5432;
@@ -41,6 +42,7 @@ pub(crate) struct Listeners {
     pub(crate) neon_http: TcpListener,
     pub(crate) neon_https: TcpListener,
     pub(crate) control: TcpListener,
+    pub(crate) vault_http: TcpListener,
     pub(crate) azure: TcpListener,
     pub(crate) neon_proxy: TcpListener,
 }
@@ -109,6 +111,7 @@ impl Subnet {
             neon_http: TcpListener::bind((self.api(), NEON_HTTP)).await?,
             neon_https: TcpListener::bind((self.api(), NEON_HTTPS)).await?,
             control: TcpListener::bind((self.api(), CONTROL)).await?,
+            vault_http: TcpListener::bind((self.api(), VAULT_HTTP)).await?,
         })
     }
 }

@@ -8,14 +8,14 @@ use crate::error::{Doing, Error, Result};
 
 /// A user and its main group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Account {
-    pub(super) user: u32,
-    pub(super) group: u32,
+pub(crate) struct Account {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
 }
 
 impl Account {
     /// The account to drop to: none unless we are root, else `postgres`, else `nobody`.
-    pub(super) fn for_servers() -> Result<Option<Self>> {
+    pub(crate) fn for_servers() -> Result<Option<Self>> {
         // The owner of /proc/self is the effective user; the standard library has no geteuid.
         let me = fs::metadata("/proc/self").doing(|| "reading /proc/self")?.uid();
         if me != 0 {
@@ -40,7 +40,7 @@ impl Account {
     }
 
     /// Makes the account the path's owner.
-    pub(super) fn own(self, path: &Path) -> Result<()> {
+    pub(crate) fn own(self, path: &Path) -> Result<()> {
         chown(path, Some(self.user), Some(self.group)).doing(|| format!("giving {} to the servers' user", path.display()))
     }
 
@@ -61,7 +61,7 @@ impl Account {
 }
 
 /// Sets the permission bits.
-pub(super) fn set_mode(path: &Path, mode: u32) -> Result<()> {
+pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode)).doing(|| format!("setting the permissions of {}", path.display()))
 }
 

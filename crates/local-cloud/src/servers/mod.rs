@@ -5,6 +5,7 @@ mod guardian;
 mod machine;
 mod server;
 
+pub(crate) use account::{Account, set_mode};
 pub(crate) use machine::Machine;
 pub(crate) use server::{Server, Spec};
 
