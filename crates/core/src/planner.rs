@@ -124,6 +124,7 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, decided:
         vec![
             Action::CatchUp(steps::CatchUp {}),
             Action::SetSequencesAhead(steps::SetSequencesAhead {}),
+            Action::CompareCatalogs(steps::CompareCatalogs {}),
             Action::Compare(steps::Compare {}),
         ],
     );

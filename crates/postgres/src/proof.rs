@@ -34,15 +34,14 @@ pub struct ForeignChanges {
 }
 
 impl Witness {
-    /// Makes the slot unless it is there, and lets it forget what is past. As a role with REPLICATION.
+    /// Makes the slot, anew if it is there: the farther it lies back, the more there is to read when it is asked. As a role with
+    /// REPLICATION.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Timeout`] names the transactions that a new slot waits for.
     pub async fn call(&self, session: &Session, deadline: Duration) -> Result<()> {
-        create_slot(session, &self.slot, deadline).await?;
-        let sql = "select pg_catalog.pg_replication_slot_advance($1, pg_catalog.pg_current_wal_lsn())";
-        session.query_typed(sql, &[(&self.slot, Type::TEXT)]).await.doing(|| format!("advance the replication slot {}", self.slot))?;
-        Ok(())
+        drop_slot(session, &self.slot).await?;
+        create_slot(session, &self.slot, deadline).await
     }
 
     /// What was committed behind `position`, in one round trip.

@@ -130,6 +130,8 @@ impl Engine {
         if self.cx.plan.mode == Mode::Offline {
             self.again("import-schema").await?;
         } else {
+            // First, since what differs there is mostly why the target does not come into step.
+            self.again("compare-catalogs").await?;
             tokio::time::timeout(IN_STEP, self.again("catch-up")).await.unwrap_or_else(|_| {
                 Err(Error::new(
                     ErrorKind::Timeout,

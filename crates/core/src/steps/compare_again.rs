@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::compare::{CATCH_UP, demand_like_catalogs};
+use super::compare::CATCH_UP;
 use crate::comparison::{Comparison, Scope, changed_since, compare_live};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -47,8 +47,7 @@ impl Operation for CompareAgain {
     }
 
     fn describe(&self) -> String {
-        "compare again the tables that were written to since the compare, the catalogs and the sequences; no cut-over unless all are equal"
-            .into()
+        "compare again the tables that were written to since the compare; no cut-over unless all are equal".into()
     }
 
     async fn observe(&self, _cx: &Context) -> Result<Observed> {
@@ -57,7 +56,6 @@ impl Operation for CompareAgain {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let mut comparison = earlier(cx)?;
-        demand_like_catalogs(cx, STEP).await?;
         let changed = {
             let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
             changed_since(&comparison, &source, &target).await?

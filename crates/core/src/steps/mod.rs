@@ -6,6 +6,7 @@ mod catch_up;
 mod change_target_settings;
 mod compare;
 mod compare_again;
+mod compare_catalogs;
 mod compare_rest;
 mod copy_data;
 mod copy_offline;
@@ -48,6 +49,7 @@ pub use change_target_settings::ChangeTargetSettings;
 pub(crate) use compare::CATCH_UP as COMPARE_CATCH_UP;
 pub use compare::Compare;
 pub use compare_again::CompareAgain;
+pub use compare_catalogs::CompareCatalogs;
 pub use compare_rest::CompareRest;
 pub use copy_data::CopyData;
 pub use copy_offline::CopyOffline;
@@ -156,6 +158,8 @@ actions! {
     SetSequencesAhead(SetSequencesAhead) = "set-sequences-ahead",
     /// Compares every table while writes go on.
     Compare(Compare) = "compare",
+    /// Compares the catalogs and looks at the sequences.
+    CompareCatalogs(CompareCatalogs) = "compare-catalogs",
     /// Compares again what changed since.
     CompareAgain(CompareAgain) = "compare-again",
     /// Opens what the cut-over needs.

@@ -126,17 +126,18 @@ impl Operation for WarmUp {
         if !long.is_empty() {
             cx.events.notice(format!("The fence will end {}: {}", count(long.len(), "long transaction"), long.join("; ")));
         }
-        if let Some((session, witness)) = &held.witness {
-            witness.call(session, WITNESS).await?;
-        }
         let warm = WarmedUp {
             before: fence::fence_state(&held.from, self.direction.database(cx)).await?,
             places: self.check_places(cx).await?,
             long_transactions: long.len(),
             lag_milliseconds: self.come_near(cx, &held).await?,
         };
+        // Last, for both read from here on what is written until they are asked.
         if held.turns() {
             way_back::turn(cx, self.direction, held.turning()?).await?;
+        }
+        if let Some((session, witness)) = &held.witness {
+            witness.call(session, WITNESS).await?;
         }
         cx.hold(held).await;
         output(&warm)
