@@ -5,7 +5,8 @@ select 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid as class, r.oi
        case when a.attgenerated = '' then pg_catalog.pg_get_expr(v.adbin, v.adrelid) end as "default",
        case when a.attgenerated <> '' then pg_catalog.pg_get_expr(v.adbin, v.adrelid) end as "generated as",
        case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end as generated,
-       case a.attidentity when 'a' then 'always' when 'd' then 'by default' end as identity,
+       -- From 17 on a partition has its parent's, before it has none.
+       case when not c.relispartition then case a.attidentity when 'a' then 'always' when 'd' then 'by default' end end as identity,
        case when a.attnotnull then 'not null' end as nullability,
        case when a.attcollation <> t.typcollation then pg_catalog.format('%I.%I', n.nspname, l.collname) end as collation,
        case when a.attstorage <> t.typstorage then

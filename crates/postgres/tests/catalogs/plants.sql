@@ -48,6 +48,8 @@ create index parts_v on x.parts (v) where v in ('a', 'b');
 alter table x.parts add foreign key (id) references x.child;
 create trigger touch before update on x.parts for each row execute function x.touch();
 alter table x.part1 disable trigger touch;
+create table x.numbered (id int generated always as identity, at date) partition by range (at);
+create table x.numbered_old partition of x.numbered for values from (minvalue) to ('2026-01-01');
 create table x.base (id int, note text);
 create table x.heir (extra int) inherits (x.base);
 create table x.late (note text, id int, own int);
