@@ -46,6 +46,7 @@ fn what_is_expected_has_a_reason() {
         (("materialized view", "public.m"), Differs, Some("populated"), (Some("yes"), Some("no"))),
         (("extension", "citext"), Differs, Some("version"), (Some("1.6"), Some("1.8"))),
         (("extension", "neon"), Extra, None, (None, Some("superuser cloud_admin"))),
+        (("extension", "citext"), Differs, Some("owner"), (Some("admin"), Some("superuser cloud_admin"))),
         (("schema", "public"), Extra, None, (None, Some("pg_database_owner"))),
         (("publication", "p"), Missing, None, (Some("admin"), None)),
         (("extension", "azure_storage"), Missing, None, (Some("admin"), None)),
@@ -70,6 +71,7 @@ fn nothing_else_is() {
     let table = ("table", "public.t");
     for (object, what, aspect, values) in [
         (table, Differs, Some("owner"), (Some("admin"), Some("somebody"))),
+        (("schema", "sales"), Differs, Some("owner"), (Some("admin"), Some("superuser cloud_admin"))),
         (table, Differs, Some("persistence"), (Some("logged"), Some("unlogged"))),
         (table, Differs, Some("replica identity"), (Some("full"), Some("nothing"))),
         (("table", "public.u"), Differs, Some("replica identity"), (Some("full"), None)),

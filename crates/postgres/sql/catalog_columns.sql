@@ -5,7 +5,8 @@ select 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid as class, r.oi
        case when a.attgenerated = '' then pg_catalog.pg_get_expr(v.adbin, v.adrelid) end as "default",
        case when a.attgenerated <> '' then pg_catalog.pg_get_expr(v.adbin, v.adrelid) end as "generated as",
        case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end as generated,
-       case a.attidentity when 'a' then 'always' when 'd' then 'by default' end as identity,
+       -- From 17 on a partition has its parent's, before it has none.
+       case when not c.relispartition then case a.attidentity when 'a' then 'always' when 'd' then 'by default' end end as identity,
        case when a.attnotnull then 'not null' end as nullability,
        case when a.attcollation <> t.typcollation then pg_catalog.format('%I.%I', n.nspname, l.collname) end as collation,
        case when a.attstorage <> t.typstorage then
@@ -19,7 +20,7 @@ select 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid as class, r.oi
            (select pg_catalog.string_agg(coalesce(g.rolname, 'PUBLIC') || '=' || e.privilege_type
                        || case when e.is_grantable then '*' else '' end, ', ' order by g.rolname, e.privilege_type)
             from pg_catalog.aclexplode(a.attacl) e left join pg_catalog.pg_roles g on g.oid = e.grantee
-            where e.grantee <> c.relowner) end as privileges
+            where e.grantee <> c.relowner and coalesce(g.rolname, '') !~ '^azure2neon_') end as privileges
 from relation r
 join pg_catalog.pg_class c on c.oid = r.oid
 join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped

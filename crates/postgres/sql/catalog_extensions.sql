@@ -8,7 +8,7 @@ select o.class, o.object, o.kind, o.name, null::pg_catalog.text as of,
            (select pg_catalog.string_agg(coalesce(g.rolname, 'PUBLIC') || '=' || e.privilege_type
                        || case when e.is_grantable then '*' else '' end, ', ' order by g.rolname, e.privilege_type)
             from pg_catalog.aclexplode(o.acl) e left join pg_catalog.pg_roles g on g.oid = e.grantee
-            where e.grantee <> o.owner) end as privileges
+            where e.grantee <> o.owner and coalesce(g.rolname, '') !~ '^azure2neon_') end as privileges
 from (
     select 'pg_catalog.pg_namespace'::pg_catalog.regclass::pg_catalog.oid as class, n.oid as object,
            'schema' as kind, pg_catalog.quote_ident(s.nspname) as name,

@@ -35,7 +35,7 @@ select 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid as class, p.oid
                    || case when e.is_grantable then '*' else '' end, ', ' order by r.rolname, e.privilege_type)
         from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) e
         left join pg_catalog.pg_roles r on r.oid = e.grantee
-        where e.grantee <> p.proowner) as privileges
+        where e.grantee <> p.proowner and coalesce(r.rolname, '') !~ '^azure2neon_') as privileges
 from pg_catalog.pg_proc p
 join user_schema s on s.oid = p.pronamespace
 join pg_catalog.pg_language l on l.oid = p.prolang

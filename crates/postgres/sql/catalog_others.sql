@@ -95,6 +95,9 @@ from (
     union all
     select 'pg_catalog.pg_default_acl'::pg_catalog.regclass, a.oid, 'default privileges', null, null, null
     from pg_catalog.pg_default_acl a
+    where not exists (
+        select from pg_catalog.aclexplode(a.defaclacl) e join pg_catalog.pg_roles g on g.oid = e.grantee
+        where g.rolname ~ '^azure2neon_')
     union all
     select 'pg_catalog.pg_database'::pg_catalog.regclass, b.oid, 'database setting',
            pg_catalog.format('%s %s', coalesce(u.rolname, 'all roles'), pg_catalog.split_part(v.setting, '=', 1)), null,

@@ -28,7 +28,7 @@ select 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid as class, c.oi
            (select pg_catalog.string_agg(coalesce(g.rolname, 'PUBLIC') || '=' || e.privilege_type
                        || case when e.is_grantable then '*' else '' end, ', ' order by g.rolname, e.privilege_type)
             from pg_catalog.aclexplode(c.relacl) e left join pg_catalog.pg_roles g on g.oid = e.grantee
-            where e.grantee <> c.relowner) end as privileges
+            where e.grantee <> c.relowner and coalesce(g.rolname, '') !~ '^azure2neon_') end as privileges
 from relation r
 join pg_catalog.pg_class c on c.oid = r.oid
 left join pg_catalog.pg_class t on t.oid = c.reltoastrelid

@@ -21,7 +21,7 @@ select 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid as class, t.oid
            (select pg_catalog.string_agg(coalesce(r.rolname, 'PUBLIC') || '=' || e.privilege_type
                        || case when e.is_grantable then '*' else '' end, ', ' order by r.rolname, e.privilege_type)
             from pg_catalog.aclexplode(t.typacl) e left join pg_catalog.pg_roles r on r.oid = e.grantee
-            where e.grantee <> t.typowner) else 'PUBLIC=USAGE' end as privileges
+            where e.grantee <> t.typowner and coalesce(r.rolname, '') !~ '^azure2neon_') else 'PUBLIC=USAGE' end as privileges
 from pg_catalog.pg_type t
 join user_schema s on s.oid = t.typnamespace
 left join pg_catalog.pg_type b on b.oid = t.typbasetype

@@ -57,7 +57,8 @@ impl Object {
     }
 }
 
-/// What a database holds. No system, temporary, extension-owned or provider schemas' objects, and nothing named `azure2neon_…`.
+/// What a database holds. No system, temporary, extension-owned or provider schemas' objects, and nothing named `azure2neon_…`,
+/// nor what such a role may do.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     /// Each object by its name.
