@@ -252,7 +252,8 @@ async fn what_differs_is_copied_again_whatever_the_table_is_like() {
         )
         .await
         .unwrap();
-    let modes = "select string_agg(tgname::text || tgenabled::text, ' ' order by tgname) from pg_trigger where tgrelid = 'public.keyed'::regclass";
+    let modes =
+        "select string_agg(tgname::text || tgenabled::text, ' ' order by tgname) from pg_trigger where tgrelid = 'public.keyed'::regclass";
     let before: String = pair.target.query_one(modes, &[]).await.unwrap().get(0);
     for (name, differing, expected) in [("keyed", 4, (1, 2, 1)), ("pair", 3, (1, 1, 1)), ("none", 5, (0, 5, 4))] {
         let subject = pair.subject(name).await;
