@@ -26,17 +26,17 @@ const CORRUPTIONS: [[&str; 5]; 10] = [
     ],
     ["delete from app.visits where ctid = (select max(ctid) from app.visits where visitor < 1000)", "app.visits", "row ", "", "missing"],
     ["insert into app.visits values (-1, '/', 1, null, '2026-01-01')", "app.visits", "row ", "", "extra"],
-    ["update app.settings set value = '\"planted\"' where name = 'setting.7'", "app.settings", "name = setting.7", "value", "changed"],
+    ["update app.settings set value = '\"unseen\"' where name = 'setting.7'", "app.settings", "name = setting.7", "value", "changed"],
     ["insert into app.settings values ('planted', '1')", "app.settings", "name = planted", "", "extra"],
     [
-        "update stock.movements_2023 set reason = 'planted' where id = (select min(id) from stock.movements_2023 where reason is not null)",
+        "update stock.movements_2023 set reason = 'unseen' where id = (select min(id) from stock.movements_2023 where reason is not null)",
         "stock.movements_2023",
         "id = ",
         "reason",
         "changed",
     ],
     [
-        "update people.salaries set monthly = null where employee_id = 1000",
+        "update people.salaries set monthly = 1 where employee_id = 1000",
         "people.salaries",
         "employee_id = 1000, valid_from = ",
         "monthly",
@@ -93,7 +93,7 @@ async fn each_corruption_is_named_and_mended_under_load_and_nothing_else_is() {
         });
         assert!(verdict["verdict"] == "different" && named, "{sql}: {verdict}");
         // The value that was planted is shown nowhere.
-        assert!(kind == "extra" || !verdict.to_string().contains("planted"), "{verdict}");
+        assert!(!outcome.stdout.contains("unseen"), "{verdict}");
     }
     let wrong = found.iter().filter(|table| table["verdict"] == "different").count();
     assert_eq!(wrong, 7, "as many tables as were touched: {found:?}");

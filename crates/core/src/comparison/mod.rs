@@ -331,3 +331,41 @@ async fn compare<'a>(cx: &'a Context, step: &'static str, scope: Scope<'a>, catc
         Comparison { tables, at: Some(at), milliseconds: clock::milliseconds_since(since), left: job.left(), tokens: paired.tokens };
     Ok(Compared { comparison, found: job.into_found() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn different(rows: usize) -> TableVerdict {
+        let column = |name: &str| ColumnDifference { column: name.into(), source: Some("ab".into()), target: None };
+        let difference = |n| Difference {
+            row: format!("id = {n}"),
+            kind: Kind::Changed,
+            source: Some("1".into()),
+            target: Some("2".into()),
+            columns: vec![column("name")],
+        };
+        let table = TableVerdict::of_table(QualifiedName::new("s", "t"), Verdict::Different, None);
+        TableVerdict { source_rows: 5, target_rows: 5, differences: (0..rows).map(difference).collect(), more_differences: 3, ..table }
+    }
+
+    #[test]
+    fn what_differs_is_named_line_by_line() {
+        let comparison = Comparison { tables: vec![different(1)], ..Comparison::default() };
+        assert_eq!(
+            comparison.demand_equal().unwrap_err().message(),
+            "1 of 1 tables are not equal:\n  \"s\".\"t\": 5 rows on both sides, 4 differ\n    id = 0: 1 on the source, 2 on the target\n      \
+             column name: ab on the source, null on the target\n    … and 3 more"
+        );
+        assert!(!comparison.is_green());
+    }
+
+    #[test]
+    fn an_error_is_bounded_and_one_of_the_earlier_format_is_read() {
+        let comparison = Comparison { tables: (0..90).map(|_| different(20)).collect(), ..Comparison::default() };
+        assert_eq!(comparison.demand_equal().unwrap_err().message().lines().count(), LINES + 2);
+        let earlier = r#"{"tables": [{"table": {"schema": "s", "name": "t"}, "verdict": "equal", "source_rows": 1, "target_rows": 1}]}"#;
+        let earlier: Comparison = serde_json::from_str(earlier).unwrap();
+        assert!(earlier.is_green() && earlier.demand_equal().is_ok() && earlier.at.is_none());
+    }
+}
