@@ -319,7 +319,7 @@ async fn compare<'a>(cx: &'a Context, step: &'static str, scope: Scope<'a>, catc
     let is_live = catch_up.is_some();
     let by_budget = scope.budget.map(|budget| tokio::time::Instant::now() + budget);
     let paired = pairing::pair(cx, &scope, is_live).await?;
-    let marker = catch_up.map(|deadline| sessions::Marker::new(cx, deadline));
+    let marker = catch_up.map(|deadline| sessions::Marker::new(cx, step, deadline));
     let target = scope.target.unwrap_or_else(|| opening(|| cx.target()));
     let job = bracket::Job::new(cx, step, (opening(|| cx.source()), target), marker, paired.pairs);
     job.run(by_budget).await?;

@@ -19,6 +19,9 @@ const SESSIONS: usize = 4;
 /// A chunk is a range of an index; whatever the statistics say, all of the table is not read for it. No helpers, no compiler.
 const SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set jit = off; set enable_seqscan = off";
 
+/// How often it is looked whether a wait has grown so long that the operator should know.
+const TELL: Duration = Duration::from_millis(250);
+
 /// Opens a session.
 pub type Open<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<Session>> + Send + Sync + 'a>;
 
@@ -83,6 +86,7 @@ impl Drop for Lease<'_> {
 /// Waits until the target has applied what was committed on the source. One wait serves all who asked before it began.
 pub(super) struct Marker<'a> {
     cx: &'a Context,
+    step: &'static str,
     deadline: Duration,
     asked: AtomicU64,
     turn: tokio::sync::Mutex<Turn>,
@@ -95,8 +99,8 @@ struct Turn {
 }
 
 impl<'a> Marker<'a> {
-    pub(super) fn new(cx: &'a Context, deadline: Duration) -> Self {
-        Self { cx, deadline, asked: AtomicU64::new(0), turn: tokio::sync::Mutex::default() }
+    pub(super) fn new(cx: &'a Context, step: &'static str, deadline: Duration) -> Self {
+        Self { cx, step, deadline, asked: AtomicU64::new(0), turn: tokio::sync::Mutex::default() }
     }
 
     /// Returns when all that was committed on the source before the call is on the target.
@@ -112,7 +116,16 @@ impl<'a> Marker<'a> {
             Some(sessions) => sessions,
             None => tokio::try_join!(self.cx.source(), self.cx.target())?,
         };
-        wait_applied(self.cx, &source, &target, self.deadline).await?;
+        let mut wait = self.cx.wait(self.step, "the target to apply what the source held", Some(self.deadline));
+        let tell = async {
+            // The other one says more when the deadline has come.
+            while wait.pause(TELL).await.is_ok() {}
+            std::future::pending().await
+        };
+        tokio::select! {
+            applied = wait_applied(self.cx, &source, &target, self.deadline) => applied?,
+            never = tell => never,
+        };
         *turn = Turn { sessions: Some((source, target)), served: serves };
         Ok(())
     }
