@@ -141,25 +141,25 @@ impl<'a> Job<'a> {
 
     /// Compares everything, or what there is time for until `end`: then the smallest tables come first.
     pub(super) async fn run(&self, end: Option<Instant>) -> Result<()> {
-        let (small, large): (Vec<usize>, Vec<usize>) = (0..self.pairs.len()).partition(|table| self.parts(*table) <= 1);
-        let mut batches = self.batches(&small);
+        let (small, mut large): (Vec<usize>, Vec<usize>) = (0..self.pairs.len()).partition(|table| self.parts(*table) <= 1);
         (0..self.pairs.len()).for_each(|table| self.tally(table).is_cut(1));
-        if end.is_some() {
-            batches.make_contiguous().reverse();
-            self.drain(batches, end).await?;
-        }
-        let mut order = large;
-        if end.is_some() {
-            order.reverse();
-            // One after another, so that as many as possible are done at the end.
-            for table in order {
-                let work = self.cut(table).await?;
-                self.drain(work.into_iter().map(|work| vec![work]).collect(), end).await?;
+        let mut batches = self.batches(&small);
+        let Some(end) = end else {
+            let cut = self.cut_all(large).await?;
+            return self.drain(cut.into_iter().map(|work| vec![work]).chain(batches).collect(), None).await;
+        };
+        batches.make_contiguous().reverse();
+        self.drain(batches, Some(end)).await?;
+        large.reverse();
+        // One after another, so that as many as possible are done at the end.
+        for table in large {
+            if Instant::now() >= end {
+                break;
             }
-            return Ok(());
+            let work = self.cut(table).await?;
+            self.drain(work.into_iter().map(|work| vec![work]).collect(), Some(end)).await?;
         }
-        let cut = self.cut_all(order).await?;
-        self.drain(cut.into_iter().map(|work| vec![work]).chain(self.batches(&small)).collect(), None).await
+        Ok(())
     }
 
     /// The chunks of these tables.
