@@ -66,8 +66,16 @@ pub(super) struct Tally {
     /// Rows that differ too, at least.
     pub(super) more: u64,
     pub(super) changing: Vec<digest::Identity>,
-    /// Chunks that are not compared yet.
+    /// Chunks that are not compared yet,
     open: usize,
+    /// of so many.
+    of: usize,
+}
+
+impl Tally {
+    fn is_cut(&mut self, chunks: usize) {
+        (self.open, self.of) = (chunks, chunks);
+    }
 }
 
 /// A compare.
@@ -93,7 +101,6 @@ impl<'a> Job<'a> {
         marker: Option<Marker<'a>>,
         mut pairs: Vec<Pair>,
     ) -> Self {
-        // Two tables of a size in the order of their names, so that two runs do the same.
         pairs.sort_by_key(|pair| std::cmp::Reverse(pair.source.bytes));
         Self {
             cx,
@@ -134,25 +141,25 @@ impl<'a> Job<'a> {
 
     /// Compares everything, or what there is time for until `end`: then the smallest tables come first.
     pub(super) async fn run(&self, end: Option<Instant>) -> Result<()> {
-        let (small, large): (Vec<usize>, Vec<usize>) = (0..self.pairs.len()).partition(|table| self.parts(*table) <= 1);
+        let (small, mut large): (Vec<usize>, Vec<usize>) = (0..self.pairs.len()).partition(|table| self.parts(*table) <= 1);
+        (0..self.pairs.len()).for_each(|table| self.tally(table).is_cut(1));
         let mut batches = self.batches(&small);
-        (0..self.pairs.len()).for_each(|table| self.tally(table).open = 1);
-        if end.is_some() {
-            batches.make_contiguous().reverse();
-            self.drain(batches, end).await?;
-        }
-        let mut order = large;
-        if end.is_some() {
-            order.reverse();
-            // One after another, so that as many as possible are done at the end.
-            for table in order {
-                let work = self.cut(table).await?;
-                self.drain(work.into_iter().map(|work| vec![work]).collect(), end).await?;
+        let Some(end) = end else {
+            let cut = self.cut_all(large).await?;
+            return self.drain(cut.into_iter().map(|work| vec![work]).chain(batches).collect(), None).await;
+        };
+        batches.make_contiguous().reverse();
+        self.drain(batches, Some(end)).await?;
+        large.reverse();
+        // One after another, so that as many as possible are done at the end.
+        for table in large {
+            if Instant::now() >= end {
+                break;
             }
-            return Ok(());
+            let work = self.cut(table).await?;
+            self.drain(work.into_iter().map(|work| vec![work]).collect(), Some(end)).await?;
         }
-        let cut = self.cut_all(order).await?;
-        self.drain(cut.into_iter().map(|work| vec![work]).chain(self.batches(&small)).collect(), None).await
+        Ok(())
     }
 
     /// The chunks of these tables.
@@ -177,7 +184,7 @@ impl<'a> Job<'a> {
         } else {
             vec![Extent::Buckets { count: buckets(known.estimated_rows), only: Vec::new() }]
         };
-        self.tally(table).open = extents.len();
+        self.tally(table).is_cut(extents.len());
         Ok(extents.into_iter().map(|extent| Work { table, extent }).collect())
     }
 
@@ -224,9 +231,8 @@ impl<'a> Job<'a> {
     fn done(&self, work: &[Work]) {
         for work in work {
             let mut tally = self.tally(work.table);
-            let bytes = self.pairs[work.table].source.bytes;
-            // Shares of what is left add up to all of it.
-            self.bytes.fetch_add(bytes / i64::try_from(tally.chunks.max(1)).unwrap_or(1).max(1), Ordering::Relaxed);
+            let share = self.pairs[work.table].source.bytes / i64::try_from(tally.of.max(1)).unwrap_or(1);
+            self.bytes.fetch_add(share, Ordering::Relaxed);
             tally.open -= 1;
             if tally.open == 0 {
                 self.tables.fetch_add(1, Ordering::Relaxed);
@@ -238,7 +244,7 @@ impl<'a> Job<'a> {
             done: self.tables.load(Ordering::Relaxed) as u64,
             total: self.pairs.len() as u64,
             unit: "tables".into(),
-            detail: format!("compared, {} of {}", units::bytes(self.bytes.load(Ordering::Relaxed).min(total)), units::bytes(total)),
+            detail: format!("compared, {} of {}", units::bytes(self.bytes.load(Ordering::Relaxed)), units::bytes(total)),
         });
     }
 

@@ -7,6 +7,7 @@ use super::bracket::{Job, Tally};
 use super::rows::Found;
 use super::{ColumnDifference, Difference, Kind, SHOWN, TableVerdict, Verdict};
 use crate::error::Result;
+use crate::units;
 
 /// The columns are looked at of so many rows of a table,
 const LOOKED_INTO: usize = 20;
@@ -80,8 +81,10 @@ async fn differences(job: &Job<'_>, subject: &Subject, tally: &Tally) -> Result<
 fn difference(subject: &Subject, found: &Found) -> Difference {
     let is_keyed = subject.key.is_some();
     let show = |row: &Option<RowState>| {
-        row.as_ref()
-            .map(|row| if is_keyed { format!("{:x}", row.digest) } else { crate::units::count(row.digest.unsigned_abs() as usize, "row") })
+        row.as_ref().map(|row| match is_keyed {
+            true => format!("{:x}", row.digest),
+            false => format!("{}, the first at {}", units::count(usize::try_from(row.digest).unwrap_or_default(), "row"), row.place()),
+        })
     };
     let number = |row: &Option<RowState>| row.as_ref().map_or(0, |row| row.digest);
     let kind = match (&found.source, &found.target) {

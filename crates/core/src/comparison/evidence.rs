@@ -69,3 +69,41 @@ fn changed(earlier: &Comparison, is_counted: bool, source: &Side, target: &Side)
     }
     changed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::TableVerdict;
+
+    #[test]
+    fn only_what_is_counted_and_the_same_need_not_be_read_again() {
+        let name = |n: &str| QualifiedName::new("public", n);
+        let counted = |writes, file| Activity { writes, file };
+        let verdict = |n: &str, verdict, evidence| TableVerdict { bytes: 7, evidence, ..TableVerdict::of_table(name(n), verdict, None) };
+        let same = Some(Evidence { source: counted(5, 1), target: counted(3, 2) });
+        let earlier = Comparison {
+            tables: vec![
+                verdict("same", Verdict::Equal, same),
+                verdict("written", Verdict::Equal, Some(Evidence { source: counted(4, 1), target: counted(3, 2) })),
+                verdict("emptied", Verdict::Equal, Some(Evidence { source: counted(5, 9), target: counted(3, 2) })),
+                verdict("on_target", Verdict::Equal, Some(Evidence { source: counted(5, 1), target: counted(2, 2) })),
+                verdict("changing", Verdict::Changing, same),
+                verdict("unknown", Verdict::Equal, None),
+                verdict("gone", Verdict::Equal, same),
+            ],
+            ..Comparison::default()
+        };
+        let side = |activity| -> Side {
+            let surveyed = Surveyed { bytes: 100, blocks: 1, estimated_rows: 1.0, activity, keys: Vec::new() };
+            earlier.tables.iter().filter(|table| table.table.name != "gone").map(|table| (table.table.clone(), surveyed.clone())).collect()
+        };
+        let (source, target) = (side(counted(5, 1)), side(counted(3, 2)));
+        let found = changed(&earlier, true, &source, &target);
+        assert_eq!(
+            found.tables.iter().map(|table| &*table.name).collect::<Vec<_>>(),
+            ["written", "emptied", "on_target", "changing", "unknown", "gone"]
+        );
+        assert_eq!((found.bytes, found.unchanged), (507, 1));
+        assert_eq!(changed(&earlier, false, &source, &target).unchanged, 0);
+    }
+}

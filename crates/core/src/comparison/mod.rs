@@ -342,7 +342,7 @@ async fn compare(cx: &Context, step: &'static str, scope: Scope, catch_up: Optio
     let by_budget = scope.budget.map(|budget| tokio::time::Instant::now() + budget);
     let Pairing { pairs, verdicts, tokens } = pairing::pair(cx, &scope, is_live).await?;
     let direction = scope.direction;
-    let marker = catch_up.map(|deadline| sessions::Marker::new(cx, direction, deadline));
+    let marker = catch_up.map(|deadline| sessions::Marker::new(cx, (step, direction), deadline));
     let sides = (opening(move || direction.from_session(cx)), opening(move || direction.to_session(cx)));
     let job = bracket::Job::new(cx, step, sides, marker, pairs);
     job.run(by_budget).await?;
@@ -352,4 +352,42 @@ async fn compare(cx: &Context, step: &'static str, scope: Scope, catch_up: Optio
         comparison.tables.iter_mut().for_each(TableVerdict::turn);
     }
     Ok(Compared { comparison, found: job.into_found() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn different(rows: usize) -> TableVerdict {
+        let column = |name: &str| ColumnDifference { column: name.into(), source: Some("ab".into()), target: None };
+        let difference = |n| Difference {
+            row: format!("id = {n}"),
+            kind: Kind::Changed,
+            source: Some("1".into()),
+            target: Some("2".into()),
+            columns: vec![column("name")],
+        };
+        let table = TableVerdict::of_table(QualifiedName::new("s", "t"), Verdict::Different, None);
+        TableVerdict { source_rows: 5, target_rows: 5, differences: (0..rows).map(difference).collect(), more_differences: 3, ..table }
+    }
+
+    #[test]
+    fn what_differs_is_named_line_by_line() {
+        let comparison = Comparison { tables: vec![different(1)], ..Comparison::default() };
+        assert_eq!(
+            comparison.demand_equal().unwrap_err().message(),
+            "1 of 1 tables are not equal:\n  \"s\".\"t\": 5 rows on both sides, 4 differ\n    id = 0: 1 on the source, 2 on the target\n      \
+             column name: ab on the source, null on the target\n    … and 3 more"
+        );
+        assert!(!comparison.is_green());
+    }
+
+    #[test]
+    fn an_error_is_bounded_and_one_of_the_earlier_format_is_read() {
+        let comparison = Comparison { tables: (0..90).map(|_| different(20)).collect(), ..Comparison::default() };
+        assert_eq!(comparison.demand_equal().unwrap_err().message().lines().count(), LINES + 2);
+        let earlier = r#"{"tables": [{"table": {"schema": "s", "name": "t"}, "verdict": "equal", "source_rows": 1, "target_rows": 1}]}"#;
+        let earlier: Comparison = serde_json::from_str(earlier).unwrap();
+        assert!(earlier.is_green() && earlier.demand_equal().is_ok() && earlier.at.is_none());
+    }
 }

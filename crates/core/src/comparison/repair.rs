@@ -50,8 +50,10 @@ pub(super) async fn repair(cx: &Context, found: &[(Subject, Vec<Found>)]) -> Res
                     changed: done.changed,
                     failed: None,
                 }),
-                // The server refused the rows; a lost connection is another thing.
-                Err(error) if error.sqlstate().is_some_and(|state| state.starts_with("23")) => refused.push(((subject, rows), error)),
+                // The server refused the rows, or the apply worker came in between; a lost connection is another thing.
+                Err(error) if error.sqlstate().is_some_and(|state| state.starts_with("23") || state == "40P01") => {
+                    refused.push(((subject, rows), error))
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -20,6 +20,9 @@ pub(super) const SESSIONS: usize = 4;
 /// A chunk is a range of an index; whatever the statistics say, all of the table is not read for it. No helpers, no compiler.
 const SETTINGS: &str = "set max_parallel_workers_per_gather = 0; set jit = off; set enable_seqscan = off";
 
+/// How often it is looked whether a wait has grown so long that the operator should know.
+const TELL: Duration = Duration::from_millis(250);
+
 /// Opens a session.
 pub(super) type Open<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<Session>> + Send + Sync + 'a>;
 
@@ -89,6 +92,7 @@ impl Drop for Lease<'_> {
 /// Waits until the target has applied what was committed on the source. One wait serves all who asked before it began.
 pub(super) struct Marker<'a> {
     cx: &'a Context,
+    step: &'static str,
     direction: Direction,
     deadline: Duration,
     asked: AtomicU64,
@@ -103,8 +107,8 @@ struct Turn {
 }
 
 impl<'a> Marker<'a> {
-    pub(super) fn new(cx: &'a Context, direction: Direction, deadline: Duration) -> Self {
-        Self { cx, direction, deadline, asked: AtomicU64::new(0), turn: tokio::sync::Mutex::default() }
+    pub(super) fn new(cx: &'a Context, (step, direction): (&'static str, Direction), deadline: Duration) -> Self {
+        Self { cx, step, direction, deadline, asked: AtomicU64::new(0), turn: tokio::sync::Mutex::default() }
     }
 
     /// Returns when all that was committed on the source before the call is on the target.
@@ -120,8 +124,19 @@ impl<'a> Marker<'a> {
             Some(sessions) => sessions,
             None => tokio::try_join!(self.direction.from_session(self.cx), self.direction.to_session(self.cx))?,
         };
+        let mut wait =
+            self.cx.wait(self.step, format!("the {} to apply what the {} held", self.direction.to(), self.direction.from()), Some(self.deadline));
+        let tell = async {
+            // The other one says more when the deadline has come.
+            while wait.pause(TELL).await.is_ok() {}
+            std::future::pending().await
+        };
+        let feed = self.direction.feed(self.cx);
         let report = &mut |lag: &barrier::Lag| self.cx.events.say(Event::Lag { bytes: lag.bytes });
-        barrier::wait_applied(&from, &to, &self.direction.feed(self.cx), self.deadline, report).await?;
+        tokio::select! {
+            applied = barrier::wait_applied(&from, &to, &feed, self.deadline, report) => applied?,
+            never = tell => never,
+        };
         *turn = Turn { sessions: Some((from, to)), served: serves };
         Ok(())
     }

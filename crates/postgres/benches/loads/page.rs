@@ -59,8 +59,9 @@ impl Tables {
     }
 }
 
-/// The page, from these tables and what was on it before.
+/// The page, from these tables and what was on it before. What others write begins with a heading of its own, and stays.
 pub fn page(before: &str, tables: &str, failed: &[String], versions: &[String]) -> String {
+    let (before, others) = before.split_at(before.find("\n## ").unwrap_or(before.len()));
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kib: u64 = memory.lines().next().and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or_default();
     let machine = format!("{} cores and {} GB of memory for both servers and the program", cores(), (kib >> 20) + 1);
@@ -75,4 +76,5 @@ pub fn page(before: &str, tables: &str, failed: &[String], versions: &[String]) 
         .replace("{versions}", &versions.iter().map(|one| format!("- {one}")).collect::<Vec<_>>().join("\n"))
         .replace("{machine}", &machine)
         .replace("{tables}", all.text().trim_end())
+        + others
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use extent::{Extent, cut, split};
 pub use read::{Digest, Identity, Piece, RowState, Rows, Which, columns, digests, rows};
 pub use repair::{Repair, RepairRow, repair};
-pub use subject::{Activity, COMPARED_TABLES, Key, Subject, Surveyed, statistics_token, strangers, subject, survey};
+pub use subject::{Activity, COMPARED_TABLES, Candidate, Key, Subject, Surveyed, statistics_token, strangers, subject, survey};
 
 use crate::connect::Session;
 use crate::error::{Doing, Result};

@@ -85,6 +85,13 @@ pub struct RowState {
     pub version: String,
 }
 
+impl RowState {
+    /// Where the row is on its server, or the first of those without a key.
+    pub fn place(&self) -> &str {
+        self.version.find('(').map_or("", |at| &self.version[at..])
+    }
+}
+
 /// Rows by what names them.
 pub type Rows = BTreeMap<Identity, RowState>;
 
@@ -108,8 +115,9 @@ pub async fn rows(session: &Session, subject: &Subject, which: Which<'_>) -> Res
     statement.text = match &subject.key {
         Some(key) => format!("select {}, {hash}, {version} from {}", texts(key), from(subject, which, &mut statement)),
         None => format!(
-            "select array[pg_catalog.to_hex(h)], pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(v, 0))::pg_catalog.text
-             from (select {hash} as h, {version} as v from {} offset 0) s group by h",
+            "select array[pg_catalog.to_hex(h)], pg_catalog.count(*), 
+                 pg_catalog.sum(pg_catalog.hashtextextended(v, 0))::pg_catalog.text || ' ' || pg_catalog.min(p)::pg_catalog.text
+             from (select {hash} as h, {version} as v, azure2neon_row.ctid as p from {} offset 0) s group by h",
             from(subject, which, &mut statement)
         ),
     };

@@ -54,16 +54,18 @@ pub async fn repair(source: &Session, target: &Session, subject: &Subject, wante
         // Rows that are gone come first: another row may take their place in a unique index.
         let (gone, there): (Vec<_>, Vec<_>) = wanted.iter().cloned().partition(|row| row.source.is_none());
         for chunk in gone.chunks(AT_ONCE).chain(there.chunks(AT_ONCE)) {
+            // What is looked at here is what is copied then.
+            source.batch_execute("begin isolation level repeatable read read only").await?;
             chunk_of(source, target, subject, chunk, &mut repair).await?;
+            source.batch_execute("commit").await?;
         }
         target.batch_execute(&format!("{triggers} commit")).await?;
         Ok(repair)
     };
     let done: Result<Repair> = done.await;
     if done.is_err() {
-        let _ = target.batch_execute("rollback").await;
+        let _ = tokio::join!(source.batch_execute("rollback"), target.batch_execute("rollback"));
     }
-    let _ = source.batch_execute("rollback").await;
     done.doing(|| format!("copy rows of {} again", subject.name))
 }
 
@@ -92,8 +94,6 @@ async fn disable_triggers(target: &Session, subject: &Subject) -> Result<String>
 
 async fn chunk_of(source: &Session, target: &Session, subject: &Subject, wanted: &[RepairRow], repair: &mut Repair) -> Result<()> {
     let identities: Vec<Identity> = wanted.iter().map(|row| row.identity.clone()).collect();
-    // What is looked at here is what is copied then.
-    source.batch_execute("rollback; begin isolation level repeatable read read only").await?;
     let (here, there) = tokio::try_join!(rows(source, subject, Which::Of(&identities)), rows(target, subject, Which::Of(&identities)))?;
     let (same, changed): (Vec<_>, Vec<_>) = wanted.iter().partition(|row| here.get(&row.identity) == row.source.as_ref());
     repair.changed += changed.len() as u64;

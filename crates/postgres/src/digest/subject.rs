@@ -57,14 +57,19 @@ pub struct Surveyed {
     pub estimated_rows: f64,
     /// Its counters.
     pub activity: Activity,
-    keys: Vec<Candidate>,
+    /// What names its rows, the best first.
+    pub keys: Vec<Candidate>,
 }
 
+/// A unique index that can name every row.
 #[derive(Clone, Debug, Deserialize)]
-struct Candidate {
-    columns: Vec<String>,
-    ordered: bool,
-    correlation: Option<f64>,
+pub struct Candidate {
+    /// In the order of the index.
+    pub columns: Vec<String>,
+    /// Every server keeps it in the same order.
+    pub ordered: bool,
+    /// How far the rows lie in the order of its first column: 1 or -1 is wholly, 0 not at all.
+    pub correlation: Option<f64>,
 }
 
 /// What names a row.
