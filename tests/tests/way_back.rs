@@ -182,7 +182,7 @@ async fn story(from: u32, to: u32, stream: bool) {
     target.batch_execute("create table sales.late (id int primary key)").await.unwrap();
     target.batch_execute(&format!("alter publication {} add table sales.late", way_back::feed(&cx).name)).await.unwrap();
     let window = way_back::look(&cx.names().mark, Some(&source), Some(&target)).await.unwrap();
-    assert_eq!(window.not_carried, ["sales.late"]);
+    assert_eq!(window.not_carried, ["\"sales\".\"late\""]);
     target.batch_execute("drop table sales.late").await.unwrap();
 
     // And back, as another process.
