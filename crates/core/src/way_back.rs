@@ -157,7 +157,7 @@ async fn identities_to_put_back(cx: &Context, target: &Session) -> Result<Vec<(Q
 
 /// Puts the slot, which rests, near the present, so that `begin` has little to read. Right before the fence.
 pub async fn keep_near(cx: &Context, target: &Session) -> Result<Lsn> {
-    begin(cx, target).await
+    Ok(replication::bring_slot_near(target, &feed(cx).name).await?)
 }
 
 /// Puts the slot, which rests, at the target's present position: of what came forward nothing goes back. When the forward path is

@@ -77,6 +77,9 @@ impl Rig {
         let superuser = old.session().await;
         superuser.batch_execute(&format!("create role shop; grant shop to {}", administrator.user)).await.unwrap();
         let owner = new.make_user("owner").await;
+        // As Neon does.
+        let allowed = format!("grant execute on function pg_catalog.pg_log_standby_snapshot to {}", owner.user);
+        new.session().await.batch_execute(&allowed).await.unwrap();
         let (source, target) = (administrator.connect().await.unwrap(), owner.connect().await.unwrap());
         for session in [&source, &target] {
             session.batch_execute(TABLES).await.unwrap();
@@ -186,7 +189,11 @@ async fn story(from: u32, to: u32) {
     rig.wait_forth().await;
     rig.prepare_back().await;
     rig.source.batch_execute(&changes(1000)).await.unwrap();
-    r::advance_slot(&rig.target, BACK).await.unwrap();
+    rig.wait_forth().await;
+    let before = r::slot(&rig.target, BACK).await.unwrap().unwrap().retained_bytes;
+    r::bring_slot_near(&rig.target, BACK).await.unwrap();
+    let after = r::slot(&rig.target, BACK).await.unwrap().unwrap().retained_bytes;
+    assert!(before > 400_000 && after < 100_000, "{before} bytes to read, then {after}");
     rig.source.batch_execute(&changes(2000)).await.unwrap();
 
     // The cut-over. What came forward is not sent back.
