@@ -513,7 +513,7 @@ fn there_is_a_way_back_where_there_can_be_one_and_else_the_plan_says_why() {
                 survey.subscriber.not_as_owner = vec!["public.a".into()];
                 survey.subscriber.not_as_itself = vec!["public.a".into()];
             },
-            "belong to others: public.a",
+            "forced: public.a",
         ),
         (
             |survey| {

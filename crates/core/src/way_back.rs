@@ -152,15 +152,23 @@ async fn identities_to_put_back(cx: &Context, target: &Session) -> Result<Vec<(Q
     Ok(before.into_iter().filter(differs).collect())
 }
 
+/// Puts the resting slot of the other direction near the present, so that `turn` has little to read. Right before the fence.
+pub async fn keep_near(cx: &Context, direction: Direction, to: &Session) -> Result<Lsn> {
+    Ok(replication::bring_slot_near(to, &other(cx, direction)).await?)
+}
+
 /// Puts the resting slot of the other direction at the present position of the server that the changes go to: of what came nothing
-/// goes back. When all has come, before anybody else writes there; and once before the fence, so that there is little to read then.
-/// One round trip.
+/// goes back. When all has come, before anybody else writes there. One round trip.
 pub async fn turn(cx: &Context, direction: Direction, to: &Session) -> Result<Lsn> {
-    let other = match direction {
-        Direction::Forward => feed(cx).name,
-        Direction::Back => epochs::feed(cx, 1).name,
-    };
-    Ok(replication::advance_slot(to, &other).await?)
+    Ok(replication::advance_slot(to, &other(cx, direction)).await?)
+}
+
+/// The slot of the other direction, where the changes go to.
+fn other(cx: &Context, direction: Direction) -> String {
+    match direction {
+        Direction::Forward => Direction::Back.feed(cx).name,
+        Direction::Back => Direction::Forward.feed(cx).name,
+    }
 }
 
 /// Turns the direction: stops the forward subscription for good and lets the target's changes flow back, and proves that they do.

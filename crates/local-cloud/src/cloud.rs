@@ -38,6 +38,7 @@ pub struct LocalCloud {
     operator: Link,
     nat: Link,
     proxy: Link,
+    back: Link,
 }
 
 impl LocalCloud {
@@ -80,7 +81,7 @@ impl LocalCloud {
             Arc::clone(&machine),
             options.source_major,
             subnet.source(),
-            subnet.neon_proxy(),
+            subnet.neon_from_azure(),
             authority.issue(&azure_names, &[])?,
             &options.administrator,
             &password,
@@ -112,7 +113,7 @@ impl LocalCloud {
         }
 
         let (tasks, faults) = (Arc::new(Tasks::default()), Arc::new(Faults::default()));
-        let (operator, nat, proxy) = (Link::default(), Link::default(), Link::default());
+        let (operator, nat, proxy, back) = (Link::default(), Link::default(), Link::default(), Link::default());
         let door = AzureDoor {
             firewall: Arc::clone(&firewall),
             server: server.address(),
@@ -176,6 +177,8 @@ impl LocalCloud {
             link: proxy.clone(),
             address: subnet.neon_proxy(),
         };
+        let from_azure = NeonDoor { link: back.clone(), address: subnet.neon_from_azure(), ..neon_door.clone() };
+        tasks.spawn(from_azure.serve(listeners.neon_from_azure));
         tasks.spawn(neon_door.serve(listeners.neon_proxy));
         tasks.spawn(serve(Arc::clone(&azure), Arc::clone(&faults), listeners.arm_http, None));
         tasks.spawn(serve(Arc::clone(&azure), Arc::clone(&faults), listeners.arm_https, Some(Arc::clone(&api_tls))));
@@ -188,7 +191,7 @@ impl LocalCloud {
         tasks.spawn(serve(Arc::new(control), Arc::default(), listeners.control, None));
 
         write_settings(&folder, &authority, &azure, &neon, subnet, &options, &password, client_programs)?;
-        Ok(Self { folder, machine, azure, vault, neon, faults, tasks, operator, nat, proxy })
+        Ok(Self { folder, machine, azure, vault, neon, faults, tasks, operator, nat, proxy, back })
     }
 
     /// The folder with `azure2neon.toml`, `secrets.env`, `endpoints.json` and `ca.pem`, from the root.
@@ -258,7 +261,12 @@ impl LocalCloud {
         &self.nat
     }
 
-    /// The line through Neon's proxy.
+    /// The line from the Azure server to Neon's proxy.
+    pub fn way_back_link(&self) -> &Link {
+        &self.back
+    }
+
+    /// The operator's line through Neon's proxy.
     pub fn neon_link(&self) -> &Link {
         &self.proxy
     }

@@ -77,6 +77,9 @@ impl Rig {
         let superuser = old.session().await;
         superuser.batch_execute(&format!("create role shop; grant shop to {}", administrator.user)).await.unwrap();
         let owner = new.make_user("owner").await;
+        // As Neon does.
+        let allowed = format!("grant execute on function pg_catalog.pg_log_standby_snapshot to {}", owner.user);
+        new.session().await.batch_execute(&allowed).await.unwrap();
         let (source, target) = (administrator.connect().await.unwrap(), owner.connect().await.unwrap());
         for session in [&source, &target] {
             session.batch_execute(TABLES).await.unwrap();
@@ -186,7 +189,11 @@ async fn story(from: u32, to: u32) {
     rig.wait_forth().await;
     rig.prepare_back().await;
     rig.source.batch_execute(&changes(1000)).await.unwrap();
-    r::advance_slot(&rig.target, BACK).await.unwrap();
+    rig.wait_forth().await;
+    let before = r::slot(&rig.target, BACK).await.unwrap().unwrap().retained_bytes;
+    r::bring_slot_near(&rig.target, BACK).await.unwrap();
+    let after = r::slot(&rig.target, BACK).await.unwrap().unwrap().retained_bytes;
+    assert!(before > 400_000 && after < 100_000, "{before} bytes to read, then {after}");
     rig.source.batch_execute(&changes(2000)).await.unwrap();
 
     // The cut-over. What came forward is not sent back.
@@ -250,4 +257,57 @@ async fn from_16_to_17_and_back() {
 #[tokio::test]
 async fn from_17_to_18_and_back() {
     story(17, 18).await;
+}
+
+/// Tables of owners whom the administrator can't act as: in his own name, if he may.
+#[tokio::test]
+async fn in_the_administrators_own_name() {
+    let (old, new) = (Server::start(17).await, Server::start(18).await);
+    let administrator = old.make_user("administrator").await;
+    let (superuser, source) = (old.session().await, administrator.connect().await.unwrap());
+    let target = new.make_user("owner").await.connect().await.unwrap();
+    const TABLES: &str = "create table public.lent (id int primary key); create table public.hidden (id int primary key);
+        alter table public.hidden enable row level security; alter table public.hidden force row level security";
+    superuser.batch_execute(&format!("create role shop; {TABLES}")).await.unwrap();
+    for table in ["lent", "hidden"] {
+        superuser
+            .batch_execute(&format!("alter table public.{table} owner to shop; grant all on public.{table} to administrator"))
+            .await
+            .unwrap();
+    }
+    target.batch_execute(TABLES).await.unwrap();
+    let found = inventory(&source).await.unwrap();
+    let oids: Vec<u32> = found.tables.iter().map(|table| table.oid).collect();
+    let rights = roles::subscriber_rights(&source, &oids).await.unwrap();
+    assert_eq!((rights.may_subscribe, rights.not_as_owner.len(), rights.not_as_itself.len()), (true, 2, 0), "{rights:?}");
+
+    let feed = Feed { name: BACK.into(), barrier: QualifiedName::new(FORTH, "barrier_back") };
+    for session in [&source, &target] {
+        barrier::create_barrier(session, &feed.barrier).await.unwrap();
+    }
+    let mut tables = found.publishable();
+    tables.push(feed.barrier.clone());
+    r::create_publication(&target, BACK, &tables).await.unwrap();
+    r::create_slot(&target, BACK, PATIENCE).await.unwrap();
+    let conninfo = Rig::conninfo(&new, "owner", &SecretString::from("user password"));
+    let applying = Applying { as_subscriber: true, own_changes_only: true };
+    r::create_resting_subscription(&source, BACK, &conninfo, applying).await.unwrap();
+    target.batch_execute("insert into public.lent values (1); truncate public.lent; insert into public.lent values (2)").await.unwrap();
+    target.batch_execute("insert into public.hidden values (3); update public.hidden set id = 4").await.unwrap();
+    r::enable_subscription(&source, BACK).await.unwrap();
+    barrier::wait_applied(&target, &source, &feed, PATIENCE, &mut |_| {}).await.unwrap();
+    let ids = "select array_agg(id) from (select id from public.lent union all select id from public.hidden) t";
+    assert_eq!(superuser.query_one(ids, &[]).await.unwrap().get::<_, Vec<i32>>(0), [2, 4]);
+    assert_eq!(r::health(&source, BACK).await.unwrap().unwrap().apply_errors, 0);
+
+    // What it may not do is known before; the subscription would only fail.
+    superuser.batch_execute("revoke truncate on public.lent from administrator; alter role administrator nobypassrls").await.unwrap();
+    let rights = roles::subscriber_rights(&source, &oids).await.unwrap();
+    assert_eq!(rights.not_as_itself.len(), 2, "{rights:?}");
+    superuser.batch_execute("revoke pg_create_subscription from administrator").await.unwrap();
+    assert!(!roles::subscriber_rights(&source, &oids).await.unwrap().may_subscribe);
+    superuser.batch_execute("grant pg_create_subscription to administrator; grant shop to administrator").await.unwrap();
+    let rights = roles::subscriber_rights(&source, &oids).await.unwrap();
+    assert_eq!(rights.not_as_owner.len(), 1, "forced row-level security binds the owner too: {rights:?}");
+    r::drop_subscription(&source, BACK).await.unwrap();
 }

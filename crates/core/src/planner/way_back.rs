@@ -62,7 +62,9 @@ fn obstacle(survey: &Survey, settings: &Settings) -> Option<(String, String)> {
     if !survey.subscriber.not_as_owner.is_empty() && !survey.subscriber.not_as_itself.is_empty() {
         let tables = survey.subscriber.not_as_owner.join(", ");
         return Some((
-            format!("a subscription of {user} can't write to tables that belong to others: {tables}"),
+            format!(
+                "a subscription of {user} can't write to tables that belong to others, or whose row-level security is forced: {tables}"
+            ),
             format!("on the source, for each of their owners: grant \"owner\" to \"{user}\""),
         ));
     }

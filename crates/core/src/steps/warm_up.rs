@@ -134,7 +134,7 @@ impl Operation for WarmUp {
         };
         // Last, for both read from here on what is written until they are asked.
         if held.turns() {
-            way_back::turn(cx, self.direction, held.turning()?).await?;
+            way_back::keep_near(cx, self.direction, held.turning()?).await?;
         }
         if let Some((session, witness)) = &held.witness {
             witness.call(session, WITNESS).await?;

@@ -20,7 +20,7 @@ pub(crate) async fn create(
     machine: Arc<Machine>,
     major: u32,
     address: Ipv4Addr,
-    neon_proxy: Ipv4Addr,
+    neon: Ipv4Addr,
     certificate: Certificate,
     administrator: &str,
     password: &SecretString,
@@ -41,7 +41,7 @@ pub(crate) async fn create(
             ("archive_timeout", "300".to_owned()),
         ],
         // Subscriptions made here (for the way back) go to Neon, whatever the host's name resolves to on this machine.
-        environment: vec![("PGHOSTADDR", neon_proxy.to_string())],
+        environment: vec![("PGHOSTADDR", neon.to_string())],
         certificate,
     };
     let server = Server::create(machine, spec).await?;

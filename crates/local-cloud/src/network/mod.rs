@@ -45,6 +45,7 @@ pub(crate) struct Listeners {
     pub(crate) vault_http: TcpListener,
     pub(crate) azure: TcpListener,
     pub(crate) neon_proxy: TcpListener,
+    pub(crate) neon_from_azure: TcpListener,
 }
 
 impl Subnet {
@@ -65,6 +66,11 @@ impl Subnet {
     /// Neon's proxy.
     pub(crate) fn neon_proxy(self) -> Ipv4Addr {
         self.host(3)
+    }
+
+    /// Neon's proxy as the Azure server reaches it.
+    pub(crate) fn neon_from_azure(self) -> Ipv4Addr {
+        self.host(251)
     }
 
     /// The NAT gateway of the n-th Neon region in use.
@@ -106,6 +112,7 @@ impl Subnet {
         Ok(Listeners {
             azure: TcpListener::bind((self.azure(), POSTGRES)).await?,
             neon_proxy: TcpListener::bind((self.neon_proxy(), POSTGRES)).await?,
+            neon_from_azure: TcpListener::bind((self.neon_from_azure(), POSTGRES)).await?,
             arm_http: TcpListener::bind((self.api(), ARM_HTTP)).await?,
             arm_https: TcpListener::bind((self.api(), ARM_HTTPS)).await?,
             neon_http: TcpListener::bind((self.api(), NEON_HTTP)).await?,
