@@ -44,18 +44,7 @@ async fn one_hand_over_reaches_every_place() {
     let text = |path: &str| endpoints.pointer(path).and_then(serde_json::Value::as_str).unwrap();
     let (old, proof) = (text("/source/url").to_owned(), rig.env_file().with_file_name("proof"));
     let script = format!("printf '%s %s' \"$DATABASE_URL\" \"$AZURE2NEON_DIRECTION\" > {}", proof.display());
-    let places = format!(
-        "\n[hand_over]\ncommand = {}\n\
-         [[hand_over.to]]\nkind = \"key-vault\"\nvault = {:?}\nsecret = {:?}\n\
-         [[hand_over.to]]\nkind = \"app-service\"\napp = {:?}\n\
-         [[hand_over.to]]\nkind = \"container-app\"\napp = {:?}\nsecret = {:?}\n",
-        serde_json::json!(["sh", "-c", script]),
-        text("/vault/http"),
-        text("/vault/secret"),
-        text("/app_service/app"),
-        text("/container_app/app"),
-        text("/container_app/secret"),
-    );
+    let places = format!("\n[hand_over]\ncommand = {}{}", serde_json::json!(["sh", "-c", script]), rig.places_on_azure());
     let file = rig.settings().join("azure2neon.toml");
     let settings = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{settings}{places}")).unwrap();
