@@ -207,6 +207,22 @@ impl Rig {
         report
     }
 
+    /// Settings that hand over to everything on Azure that holds the application's connection string.
+    pub fn places_on_azure(&self) -> String {
+        let endpoints = self.endpoints();
+        let text = |path: &str| endpoints.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("endpoints.json has no {path}"));
+        format!(
+            "\n[[hand_over.to]]\nkind = \"key-vault\"\nvault = {:?}\nsecret = {:?}\n\
+             [[hand_over.to]]\nkind = \"app-service\"\napp = {:?}\n\
+             [[hand_over.to]]\nkind = \"container-app\"\napp = {:?}\nsecret = {:?}\n",
+            text("/vault/http"),
+            text("/vault/secret"),
+            text("/app_service/app"),
+            text("/container_app/app"),
+            text("/container_app/secret"),
+        )
+    }
+
     /// Everything about the source that a migration may change and must put back: catalog, settings, firewall, parameters.
     pub async fn source_state(&self) -> Value {
         let client = self.cloud.source_superuser(&self.database).await.unwrap();

@@ -1,7 +1,7 @@
 //! The hand-over: an env file whose other lines stay, a command that learns the connection string from its environment alone, and what
 //! Azure keeps.
 
-use azure2neon_local_cloud::Fault;
+use azure2neon_local_cloud::{Fault, PoolerOptions};
 use azure2neon_tests::Rig;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,18 +44,7 @@ async fn one_hand_over_reaches_every_place() {
     let text = |path: &str| endpoints.pointer(path).and_then(serde_json::Value::as_str).unwrap();
     let (old, proof) = (text("/source/url").to_owned(), rig.env_file().with_file_name("proof"));
     let script = format!("printf '%s %s' \"$DATABASE_URL\" \"$AZURE2NEON_DIRECTION\" > {}", proof.display());
-    let places = format!(
-        "\n[hand_over]\ncommand = {}\n\
-         [[hand_over.to]]\nkind = \"key-vault\"\nvault = {:?}\nsecret = {:?}\n\
-         [[hand_over.to]]\nkind = \"app-service\"\napp = {:?}\n\
-         [[hand_over.to]]\nkind = \"container-app\"\napp = {:?}\nsecret = {:?}\n",
-        serde_json::json!(["sh", "-c", script]),
-        text("/vault/http"),
-        text("/vault/secret"),
-        text("/app_service/app"),
-        text("/container_app/app"),
-        text("/container_app/secret"),
-    );
+    let places = format!("\n[hand_over]\ncommand = {}{}", serde_json::json!(["sh", "-c", script]), rig.places_on_azure());
     let file = rig.settings().join("azure2neon.toml");
     let settings = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{settings}{places}")).unwrap();
@@ -93,5 +82,41 @@ async fn one_hand_over_reaches_every_place() {
     // What was there before is kept apart from the journal, for its owner only, until nobody needs it.
     let journal = std::fs::read_to_string(rig.run_folder().join("journal.jsonl")).unwrap();
     assert!(!journal.contains("postgresql://"));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_pgbouncer_finds_itself_on_the_target() {
+    const PASSWORD: &str = "the app's";
+    let rig = Rig::small(|_| {}).await;
+    let endpoints = rig.endpoints();
+    let source = |field: &str| endpoints["source"][field].as_str().unwrap();
+    let entry =
+        format!("host={} port=5432 dbname={} user={} password='{}'", source("host"), rig.database, source("user"), source("password"));
+    let options = PoolerOptions { database: &rig.database, server: &entry, client: ("app", PASSWORD), ..PoolerOptions::default() };
+    let pooler = rig.cloud.pooler(options).await.unwrap();
+    let file = rig.settings().join("azure2neon.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let place = format!("[[hand_over.to]]\nkind = \"pgbouncer\"\nport = {}\nuser = \"app\"\nfile = {:?}\n", pooler.port(), pooler.file());
+    std::fs::write(&file, format!("{text}\n{place}")).unwrap();
+
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(pooler.port()).user("app").password(PASSWORD).dbname(&rig.database);
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let who = async || {
+        let answer = client.simple_query("select current_user").await.unwrap();
+        answer
+            .iter()
+            .find_map(|one| if let tokio_postgres::SimpleQueryMessage::Row(row) = one { row.get(0) } else { None })
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(who().await, source("user"));
+    let mut migrate = rig.program(&["migrate", "--cut-over", "--yes"]);
+    migrate.env("AZURE2NEON_PGBOUNCER_PASSWORD", PASSWORD);
+    rig.finish(migrate).await.expect_success();
+    assert_eq!(who().await, "shop_owner");
+    drop(pooler);
     rig.stop().await;
 }

@@ -11,6 +11,9 @@ use azure2neon_tests::{Outcome, Rig};
 async fn never_show() {
     let rig = Rig::small(|_| {}).await;
     let arguments = Arguments::watch();
+    let file = rig.settings().join("azure2neon.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}{}", rig.places_on_azure())).unwrap();
 
     let mut prepare = rig.program(&["migrate", "--yes"]);
     prepare.env("AZURE2NEON_LOG", "trace");
@@ -40,6 +43,9 @@ async fn never_show() {
     let tokens = rig.cloud.issued_arm_tokens();
     assert!(!tokens.is_empty());
     secrets.extend(tokens.into_iter().enumerate().map(|(n, token)| (format!("ARM token {n}"), token)));
+    let tokens = rig.cloud.issued_vault_tokens();
+    assert!(!tokens.is_empty());
+    secrets.extend(tokens.into_iter().enumerate().map(|(n, token)| (format!("vault token {n}"), token)));
     secrets.insert("operation's signature".into(), "&s=".into());
     assert!(secrets.values().all(|secret| secret.len() > 2));
 
@@ -102,13 +108,13 @@ fn expect_nowhere(secrets: &BTreeMap<String, String>, places: &[(String, String)
     }
 }
 
-/// Every text file below the folder that is not a server's data or TLS key.
+/// Every text file below the folder that is not a server's data or TLS key, nor an old connection string that is kept for the way back.
 fn read_files(folder: &Path, places: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         if path.is_dir() {
-            if !["base", "pg_wal", "global", "postgresql"].contains(&name.as_str()) {
+            if !["base", "before", "pg_wal", "global", "postgresql"].contains(&name.as_str()) {
                 read_files(&path, places);
             }
         } else if let Ok(text) = std::fs::read(&path) {

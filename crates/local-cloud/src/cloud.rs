@@ -327,6 +327,11 @@ impl LocalCloud {
         self.azure.identity.issued_for_database()
     }
 
+    /// The tokens that were given out for key vaults.
+    pub fn issued_vault_tokens(&self) -> Vec<String> {
+        self.azure.identity.issued_for_vault()
+    }
+
     /// Makes every token for the Azure server's databases invalid, as time does.
     pub async fn expire_database_tokens(&self) -> Result<(), Error> {
         self.azure.expire_database_login().await

@@ -5,6 +5,7 @@ mod logged;
 
 mod credentials;
 mod faults;
+mod places;
 mod secrets;
 mod settings;
 

@@ -40,12 +40,19 @@ pub(crate) struct Scene {
     origin: String,
     /// Whether it is about server parameters, whose catalog is public.
     parameters: bool,
+    /// Whether it is about an application's settings or secrets: then no value of it stays, whatever its field is called.
+    secrets: bool,
 }
 
 impl Scene {
     /// The scene of a request to `url`.
     pub(crate) fn of(url: &Url) -> Self {
-        Self { origin: url.origin().ascii_serialization(), parameters: url.path().to_lowercase().contains("/configurations") }
+        let path = url.path().to_lowercase();
+        Self {
+            origin: url.origin().ascii_serialization(),
+            parameters: path.contains("/configurations"),
+            secrets: ["/appsettings", "/secrets/", "/containerapps/"].iter().any(|kind| path.contains(kind)),
+        }
     }
 }
 
@@ -93,7 +100,7 @@ impl Sanitizer {
     fn value(&mut self, scene: &Scene, field: &str, treatment: Option<Treatment>, value: Value) -> Value {
         match value {
             Value::Null | Value::Bool(_) => value,
-            Value::Number(_) if treatment == Some(Treatment::Keep) => value,
+            Value::Number(_) if treatment == Some(Treatment::Keep) && !scene.secrets => value,
             Value::Number(_) => Value::from(0),
             Value::String(text) => Value::String(match treatment {
                 Some(treatment) => self.text(scene, treatment, &text),
@@ -129,7 +136,7 @@ impl Sanitizer {
 
     fn text(&mut self, scene: &Scene, treatment: Treatment, text: &str) -> String {
         match treatment {
-            Treatment::Keep if is_plain(text) && self.shaped(text).is_none() => text.to_owned(),
+            Treatment::Keep if !scene.secrets && is_plain(text) && self.shaped(text).is_none() => text.to_owned(),
             Treatment::Catalog if scene.parameters => text.to_owned(),
             Treatment::Setting if scene.parameters && self.is_setting(text) => text.to_owned(),
             Treatment::Name => self.named(Kind::Name, text),

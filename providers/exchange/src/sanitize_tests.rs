@@ -147,3 +147,28 @@ fn queries_keep_only_what_is_listed() {
     let name = sanitizer.json(&Scene::of(&url(asked)), json!({ "name": "the shop", "org_id": "org-quiet-1" }));
     assert_eq!(name, json!({ "name": "name-1", "org_id": "id-1" }));
 }
+
+#[test]
+fn no_value_of_an_application_stays() {
+    let mut sanitizer = Sanitizer::default();
+    let arm = SERVER.split("/Microsoft.DB").next().unwrap();
+    for (address, body) in [
+        (
+            "https://kv-shop.vault.azure.net/secrets/shop-db?api-version=7.4",
+            json!({ "value": "hunter2", "contentType": "hunter2", "tags": { "a": "hunter2" } }),
+        ),
+        (
+            &format!("{arm}/Microsoft.Web/sites/shop-web/config/appsettings/list"),
+            json!({ "properties": { "version": "hunter2", "code": "hunter2", "A": "hunter2" } }),
+        ),
+        (&format!("{arm}/Microsoft.App/containerApps/shop/listSecrets"), json!({ "value": [{ "name": "state", "value": "hunter2" }] })),
+        (
+            &format!("{arm}/Microsoft.App/containerApps/shop"),
+            json!({ "properties": { "configuration": { "secrets": [{ "name": "a", "value": "postgresql://u:hunter2@h/d" }] } } }),
+        ),
+    ] {
+        let (path, _) = sanitizer.request_path(&url(address));
+        let sanitized = sanitizer.json(&Scene::of(&url(address)), body).to_string();
+        assert!(!sanitized.contains("hunter2") && !path.contains("shop"), "{path}: {sanitized}");
+    }
+}

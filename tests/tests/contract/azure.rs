@@ -60,6 +60,9 @@ impl Stage {
             }
             _ => {}
         }
+        if request.path.starts_with("/secrets/") {
+            return self.send(request, &format!("{}{}", self.at("/vault/http"), request.path), &self.vault_token().await).await;
+        }
         let reply = self.send(request, &self.url(&request.path), self.token()).await;
         if situation == Situation::Stopped {
             self.change("POST", "/start", None).await;
@@ -85,11 +88,22 @@ impl Stage {
         reply
     }
 
+    async fn vault_token(&self) -> String {
+        let path = "/contoso.example/oauth2/v2.0/token".to_owned();
+        let request = Request { method: "POST".to_owned(), path, headers: Default::default(), body: None };
+        let granted = self.log_in_for(&request, self.at("/login/client_secret"), "https://vault.azure.net/.default").await;
+        granted.body.unwrap()["access_token"].as_str().unwrap().to_owned()
+    }
+
     async fn log_in(&self, request: &Request, secret: &str) -> Response {
+        self.log_in_for(request, secret, "x").await
+    }
+
+    async fn log_in_for(&self, request: &Request, secret: &str, scope: &str) -> Response {
         let names = [("contoso.example", self.at("/login/tenant"))];
         let url = format!("{}{}", self.at("/login/http"), renamed(&request.path, &names));
-        let client = self.at("/login/client_id");
-        let body = format!("grant_type=client_credentials&client_id={client}&client_secret={}&scope=x", secret.replace('~', "%7E"));
+        let (client, secret) = (self.at("/login/client_id"), secret.replace('~', "%7E"));
+        let body = format!("grant_type=client_credentials&client_id={client}&client_secret={secret}&scope={scope}");
         send(&self.http, Message { request, url, token: None, body: Some(body) }).await
     }
 

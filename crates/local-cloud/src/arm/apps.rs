@@ -130,7 +130,7 @@ impl Azure {
                 let mut state = self.apps.lock();
                 state.running = state.secrets.clone();
                 state.restarts += 1;
-                Answer::ok(json!("Restart initiated."))
+                Answer::empty(StatusCode::OK)
             }
             ("POST", ["revisions", name, "restart"]) => {
                 not_found(&format!("{CONTAINERS}/containerApps/revisions/{name}"), &self.resource_group)

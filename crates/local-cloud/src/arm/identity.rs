@@ -61,6 +61,11 @@ impl Identity {
         self.issued_for_database.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
+    /// The same of those for key vaults.
+    pub(crate) fn issued_for_vault(&self) -> Vec<String> {
+        self.issued_for_vault.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
     /// Forgets every token that was given out, as if they had expired.
     pub(crate) fn expire_tokens(&self) {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -48,7 +48,7 @@ pub struct Pooler {
     port: u16,
     folder: tempfile::TempDir,
     child: Child,
-    _nameserver: Nameserver,
+    _nameserver: Option<Nameserver>,
 }
 
 impl Pooler {
@@ -62,7 +62,9 @@ impl Pooler {
         let program = find()?;
         let account = Account::for_servers()?;
         let folder = tempfile::Builder::new().prefix("azure2neon-pooler-").tempdir().doing(|| "making PgBouncer's folder")?;
-        let nameserver = Nameserver::start(options.resolve.clone()).await.doing(|| "starting the name server")?;
+        let nameserver = if options.resolve.is_empty() { None } else { Some(Nameserver::start(options.resolve.clone()).await) };
+        let what = || "starting a name server on port 53, which root may, and others from net.ipv4.ip_unprivileged_port_start on";
+        let nameserver = nameserver.transpose().doing(what)?;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing(|| "looking for a free port")?;
         let port = listener.local_addr().doing(|| "looking for a free port")?.port();
         drop(listener);
@@ -75,19 +77,22 @@ impl Pooler {
         };
         let (user, password) = options.client;
         put("users.txt", &format!("\"{user}\" \"{}\"\n", password.replace('"', "\"\"")))?;
-        put("resolv.conf", &format!("nameserver {}\n", nameserver.address()))?;
-        let mut tls = String::new();
+        let mut more = String::new();
+        if let Some(nameserver) = &nameserver {
+            put("resolv.conf", &format!("nameserver {}\n", nameserver.address()))?;
+            more = format!("resolv_conf = {}/resolv.conf\n", place.display());
+        }
         if let Some(Tls { chain, key, authority }) = &certificates {
             put("server.pem", chain)?;
             put("server.key", key)?;
             put("ca.pem", authority)?;
             let place = place.display();
-            tls = format!(
+            more += &format!(
                 "client_tls_sslmode = allow\nclient_tls_cert_file = {place}/server.pem\nclient_tls_key_file = {place}/server.key\n\
                  server_tls_sslmode = verify-full\nserver_tls_ca_file = {place}/ca.pem\n"
             );
         }
-        put("pgbouncer.ini", &file(&options, place, port, &tls))?;
+        put("pgbouncer.ini", &file(&options, place, port, &more))?;
         set_mode(place, 0o711)?;
         if let Some(account) = account {
             account.own(place)?;
@@ -142,14 +147,14 @@ impl Drop for Pooler {
     }
 }
 
-fn file(options: &PoolerOptions<'_>, place: &Path, port: u16, tls: &str) -> String {
+fn file(options: &PoolerOptions<'_>, place: &Path, port: u16, more: &str) -> String {
     let (database, server, settings, place) = (options.database, options.server, options.settings, place.display());
     // The last of two equal keys counts.
     format!(
         "[databases]\n{database} = {server}\n\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
          auth_type = scram-sha-256\nauth_file = {place}/users.txt\nadmin_users = {user}\npool_mode = transaction\n\
          max_client_conn = 500\ndefault_pool_size = 40\nignore_startup_parameters = extra_float_digits\n\
-         server_tls_sslmode = require\nresolv_conf = {place}/resolv.conf\nlogfile = {place}/log\n{tls}{settings}\n",
+         server_tls_sslmode = require\nlogfile = {place}/log\n{more}{settings}\n",
         user = options.client.0,
     )
 }

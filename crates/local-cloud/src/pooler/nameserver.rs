@@ -1,14 +1,14 @@
 //! A name server for programs that can't be told addresses otherwise. It knows one table, and nothing else exists.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
 /// A running name server; it ends with the value.
 pub(super) struct Nameserver {
-    address: SocketAddr,
+    address: Ipv4Addr,
     task: JoinHandle<()>,
 }
 
@@ -21,8 +21,16 @@ impl Drop for Nameserver {
 impl Nameserver {
     /// Serves this table of host names, or `*.suffix`.
     pub(super) async fn start(table: BTreeMap<String, IpAddr>) -> std::io::Result<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = socket.local_addr()?;
+        // The resolvers of today's PgBouncers know port 53 only; an address that nobody else has is ours.
+        let mut tries = 0;
+        let (socket, address) = loop {
+            let address = Ipv4Addr::new(127, fastrand::u8(1..255), fastrand::u8(1..255), fastrand::u8(1..255));
+            match UdpSocket::bind((address, 53)).await {
+                Ok(socket) => break (socket, address),
+                Err(error) if error.kind() != std::io::ErrorKind::AddrInUse || tries > 50 => return Err(error),
+                Err(_) => tries += 1,
+            }
+        };
         let task = tokio::spawn(async move {
             let mut packet = [0; 512];
             while let Ok((length, from)) = socket.recv_from(&mut packet).await {
@@ -34,7 +42,7 @@ impl Nameserver {
         Ok(Self { address, task })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> Ipv4Addr {
         self.address
     }
 }

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::service::App;
-use super::{Held, Service, check_name};
+use super::{Held, Now, Service, check_name};
 use crate::cloud::AzureCloud;
 use crate::fault::{Call, Fault};
 
@@ -49,12 +49,12 @@ impl Held for AppService {
         format!("az webapp config appsettings list --resource-group {} --name {}{slot}", self.app.group(), self.app.name())
     }
 
-    async fn read(&self) -> Result<SecretString> {
+    async fn read(&self) -> Result<Now> {
         let call =
             Call::new(format!("read the settings of the App Service app {}", self.app.name()), "Microsoft.Web/sites/config/list/action");
-        let all = self.service.ask(&call, Method::POST, &format!("{}/list", self.path().await?)).await?;
-        let value = all["properties"][&self.setting].as_str().map(|value| SecretString::from(value.to_owned()));
-        value.ok_or_else(|| {
+        let document = self.service.ask(&call, Method::POST, &format!("{}/list", self.path().await?)).await?;
+        let value = document["properties"][&self.setting].as_str().map(|value| SecretString::from(value.to_owned()));
+        value.map(|value| Now { value, document }).ok_or_else(|| {
             let text = format!("the App Service app {} has no setting {}", self.app.name(), self.setting);
             Error::new(ErrorKind::NotFound, text)
                 .hint(format!("name the one that the app reads by `setting`; `{}` lists them", self.look()))
@@ -68,11 +68,11 @@ impl Held for AppService {
         )
     }
 
-    /// All settings are replaced at once, so they are read right before.
-    async fn write(&self, value: &SecretString) -> std::result::Result<(), Fault> {
+    /// All settings are replaced at once, so they were read right before.
+    async fn write(&self, now: &Now, value: &SecretString) -> std::result::Result<(), Fault> {
         let path = self.path().await.map_err(|error| Fault::Malformed(error.to_string()))?;
-        let all = self.service.ask_quietly(Method::POST, &format!("{path}/list")).await?;
-        self.service.send(Method::PUT, &path, Some(&json!({ "properties": merged(&all, &self.setting, value)? }))).await
+        let body = json!({ "properties": merged(&now.document, &self.setting, value)? });
+        self.service.send(Method::PUT, &path, Some(&body)).await
     }
 }
 

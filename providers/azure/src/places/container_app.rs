@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::service::App;
-use super::{Held, Service, check_name};
+use super::{Held, Now, Service, check_name};
 use crate::cloud::AzureCloud;
 use crate::fault::{Call, Fault};
 use crate::pace::Tries;
@@ -60,11 +60,11 @@ impl Held for ContainerApp {
         format!("az containerapp secret list --resource-group {} --name {}", self.app.group(), self.app.name())
     }
 
-    async fn read(&self) -> Result<SecretString> {
+    async fn read(&self) -> Result<Now> {
         let name = self.app.name();
         let call = Call::new(format!("read the secrets of the container app {name}"), "Microsoft.App/containerApps/listSecrets/action");
-        let all = self.service.ask(&call, Method::POST, &format!("{}/listSecrets", self.app.path().await?)).await?;
-        let own = all["value"].as_array().into_iter().flatten().find(|one| one["name"] == self.secret.as_str());
+        let document = self.service.ask(&call, Method::POST, &format!("{}/listSecrets", self.app.path().await?)).await?;
+        let own = document["value"].as_array().into_iter().flatten().find(|one| one["name"] == self.secret.as_str());
         let Some(own) = own else {
             let text = format!("the container app {name} has no secret {}", self.secret);
             return Err(Error::new(ErrorKind::NotFound, text).hint(format!("`{}` lists them", self.look())));
@@ -74,18 +74,18 @@ impl Held for ContainerApp {
             return Err(Error::new(ErrorKind::Configuration, text)
                 .hint("name that secret with kind = \"key-vault\" under [[hand_over.to]], and restart the app by a command"));
         }
-        Ok(SecretString::from(own["value"].as_str().unwrap_or_default().to_owned()))
+        let value = SecretString::from(own["value"].as_str().unwrap_or_default().to_owned());
+        Ok(Now { value, document })
     }
 
     fn writing(&self) -> Call {
         Call::new(format!("write the secret {} of the container app {}", self.secret, self.app.name()), "Microsoft.App/containerApps/write")
     }
 
-    /// The list of secrets is replaced as a whole, so it is read right before.
-    async fn write(&self, value: &SecretString) -> std::result::Result<(), Fault> {
+    /// The list of secrets is replaced as a whole, so it was read right before.
+    async fn write(&self, now: &Now, value: &SecretString) -> std::result::Result<(), Fault> {
         let path = self.app.path().await.map_err(|error| Fault::Malformed(error.to_string()))?;
-        let all = self.service.ask_quietly(Method::POST, &format!("{path}/listSecrets")).await?;
-        let body = json!({ "properties": { "configuration": { "secrets": merged(&all, &self.secret, value)? } } });
+        let body = json!({ "properties": { "configuration": { "secrets": merged(&now.document, &self.secret, value)? } } });
         self.service.send(Method::PATCH, path, Some(&body)).await
     }
 

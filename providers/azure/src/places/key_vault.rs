@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
 
-use super::{Held, Service, check_name};
+use super::{Held, Now, Service, check_name};
 use crate::cloud::AzureCloud;
 use crate::fault::{Call, Fault};
 
@@ -20,12 +20,6 @@ pub(super) struct KeyVault {
     service: Service,
     vault: String,
     secret: String,
-}
-
-/// A version of a secret.
-struct Version {
-    value: SecretString,
-    id: String,
 }
 
 impl KeyVault {
@@ -55,18 +49,18 @@ impl KeyVault {
         Ok(Self { service, vault: vault.to_owned(), secret: secret.to_owned() })
     }
 
-    async fn version(&self, version: &str) -> Result<Version> {
+    /// A version of the secret; the newest if none is named.
+    async fn version(&self, version: &str) -> Result<Now> {
         let Self { vault, secret, .. } = self;
         let call =
             Call::new(format!("read the secret {secret} of the key vault {vault}"), "Microsoft.KeyVault/vaults/secrets/getSecret/action");
         let path = format!("/secrets/{secret}/{version}");
-        let value = self.service.ask(&call, Method::GET, path.trim_end_matches('/')).await?;
-        let text = |field: &str| value[field].as_str().map(str::to_owned);
-        let (Some(value), Some(id)) = (text("value"), text("id")) else {
+        let document = self.service.ask(&call, Method::GET, path.trim_end_matches('/')).await?;
+        let (Some(value), true) = (document["value"].as_str(), document["id"].is_string()) else {
             // It is not told what can't be read: it holds the secret.
             return Err(self.service.error(&call, Fault::Malformed("a secret".to_owned())));
         };
-        Ok(Version { value: SecretString::from(value), id })
+        Ok(Now { value: SecretString::from(value.to_owned()), document })
     }
 }
 
@@ -80,8 +74,8 @@ impl Held for KeyVault {
         format!("az keyvault secret show --vault-name {} --name {} --query attributes", self.vault, self.secret)
     }
 
-    async fn read(&self) -> Result<SecretString> {
-        Ok(self.version("").await?.value)
+    async fn read(&self) -> Result<Now> {
+        self.version("").await
     }
 
     fn writing(&self) -> Call {
@@ -90,21 +84,19 @@ impl Held for KeyVault {
     }
 
     /// Type and tags go along: a new version has none of its own.
-    async fn write(&self, value: &SecretString) -> std::result::Result<(), Fault> {
-        let path = format!("/secrets/{}", self.secret);
-        let now = self.service.ask_quietly(Method::GET, &path).await?;
+    async fn write(&self, now: &Now, value: &SecretString) -> std::result::Result<(), Fault> {
         let mut body = json!({ "value": value.expose_secret() });
         for field in ["contentType", "tags"] {
-            if let Some(kept) = now.get(field).filter(|kept| !kept.is_null()) {
+            if let Some(kept) = now.document.get(field).filter(|kept| !kept.is_null()) {
                 body[field] = kept.clone();
             }
         }
-        self.service.send(Method::PUT, &path, Some(&body)).await
+        self.service.send(Method::PUT, &format!("/secrets/{}", self.secret), Some(&body)).await
     }
 
     /// The version's id: the vault keeps the value.
-    async fn to_keep(&self) -> Result<SecretString> {
-        Ok(SecretString::from(self.version("").await?.id))
+    fn to_keep(&self, now: &Now) -> SecretString {
+        SecretString::from(now.document["id"].as_str().unwrap_or_default().to_owned())
     }
 
     async fn kept(&self, kept: SecretString) -> Result<SecretString> {

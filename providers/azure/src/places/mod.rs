@@ -25,6 +25,18 @@ use container_app::ContainerApp;
 use key_vault::KeyVault;
 use service::Service;
 
+/// A value as it was read, with the document that it was read from, which a write starts from.
+struct Now {
+    value: SecretString,
+    document: Value,
+}
+
+impl Now {
+    fn is(&self, value: &SecretString) -> bool {
+        self.value.expose_secret() == value.expose_secret()
+    }
+}
+
 /// One value that Azure keeps.
 #[async_trait]
 trait Held: Send + Sync {
@@ -35,10 +47,10 @@ trait Held: Send + Sync {
     fn look(&self) -> String;
 
     /// The value now.
-    async fn read(&self) -> Result<SecretString>;
+    async fn read(&self) -> Result<Now>;
 
-    /// One try to write it.
-    async fn write(&self, value: &SecretString) -> std::result::Result<(), Fault>;
+    /// One try to write it over what was just read.
+    async fn write(&self, now: &Now, value: &SecretString) -> std::result::Result<(), Fault>;
 
     /// What the write takes, for the error's text, and the right to do it.
     fn writing(&self) -> Call;
@@ -49,8 +61,8 @@ trait Held: Send + Sync {
     }
 
     /// What to keep so that `kept` finds the value that is there now.
-    async fn to_keep(&self) -> Result<SecretString> {
-        self.read().await
+    fn to_keep(&self, now: &Now) -> SecretString {
+        now.value.clone()
     }
 
     /// The value that was there then.
@@ -74,21 +86,17 @@ impl<H: Held> AzurePlace<H> {
         let mut unknown = false;
         loop {
             let now = self.held.read().await.map_err(|error| if unknown { self.unknown(error) } else { error })?;
-            if now.expose_secret() == value.expose_secret() {
+            if now.is(value) {
                 return self.held.take_up().await;
             }
-            match self.held.write(value).await {
-                Ok(()) => {}
-                Err(fault) => {
-                    unknown = fault.is_ambiguous();
-                    if !tries.again(&fault).await {
-                        let error = self.held.service().error(&call, fault);
-                        return Err(if unknown { self.unknown(error) } else { error });
-                    }
-                    continue;
-                }
+            let Err(fault) = self.held.write(&now, value).await else {
+                return self.held.take_up().await;
+            };
+            unknown = fault.is_ambiguous();
+            if !tries.again(&fault).await {
+                let error = self.held.service().error(&call, fault);
+                return Err(if unknown { self.unknown(error) } else { error });
             }
-            return self.held.take_up().await;
         }
     }
 
@@ -100,7 +108,7 @@ impl<H: Held> AzurePlace<H> {
     }
 
     async fn expect(&self, value: &SecretString) -> Result<()> {
-        if self.held.read().await?.expose_secret() == value.expose_secret() {
+        if self.held.read().await?.is(value) {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Cloud, format!("{} holds something else than what was just written", self.name))
@@ -118,7 +126,7 @@ impl<H: Held> Place for AzurePlace<H> {
     }
 
     async fn check(&self, _pause: Duration) -> Result<()> {
-        if self.held.read().await?.expose_secret().starts_with(REFERENCE) {
+        if self.held.read().await?.value.expose_secret().starts_with(REFERENCE) {
             return Err(Error::new(ErrorKind::Configuration, "it refers to a secret of a key vault, which it would no longer do")
                 .hint("name that secret with kind = \"key-vault\" under [[hand_over.to]], and restart the app by a command"));
         }
@@ -127,8 +135,8 @@ impl<H: Held> Place for AzurePlace<H> {
 
     async fn before(&self, to: &Connection) -> Result<Value> {
         let now = self.held.read().await?;
-        if now.expose_secret() != to.url().expose_secret() || !self.keepsakes.has(&self.name) {
-            self.keepsakes.keep(&self.name, &self.held.to_keep().await?)?;
+        if !now.is(&to.url()) || !self.keepsakes.has(&self.name) {
+            self.keepsakes.keep(&self.name, &self.held.to_keep(&now))?;
         }
         Ok(Value::Null)
     }

@@ -41,19 +41,14 @@ impl Service {
 
     /// Asks; tries again while nothing or a passing error comes back.
     pub(super) async fn ask(&self, call: &Call, method: Method, path: &str) -> Result<Value> {
-        self.ask_quietly(method, path).await.map_err(|fault| self.error(call, fault))
-    }
-
-    /// The same; what went wrong is the caller's to tell.
-    pub(super) async fn ask_quietly(&self, method: Method, path: &str) -> std::result::Result<Value, Fault> {
         let mut tries = Tries::read(&self.pace);
         let answer = loop {
             match self.transport.send(method.clone(), self.url(path), None).await {
                 Err(fault) if tries.again(&fault).await => {}
-                result => break result?,
+                result => break result.map_err(|fault| self.error(call, fault))?,
             }
         };
-        serde_json::from_slice(&answer.body).map_err(|_| Fault::Malformed("its body is no JSON".to_owned()))
+        serde_json::from_slice(&answer.body).map_err(|_| self.error(call, Fault::Malformed("its body is no JSON".to_owned())))
     }
 
     /// Sends once, and waits for what was accepted.
