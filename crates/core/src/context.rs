@@ -144,10 +144,9 @@ impl Context {
 
     /// Whether the target's changes can flow back after the hand-over: planned so, and not left out since.
     pub fn has_way_back(&self) -> bool {
-        let step = "prepare-way-back";
-        let is_prepared = matches!(self.folder.state(step), State::Done { .. });
+        let is_prepared = matches!(self.folder.state("prepare-way-back"), State::Done { already: false, .. });
         let was_handed_over = self.folder.touched("hand-over");
-        self.plan.step(step).is_some() && if was_handed_over { is_prepared } else { self.settings.way_back != Some(false) }
+        self.plan.has_way_back() && if was_handed_over { is_prepared } else { self.settings.way_back != Some(false) }
     }
 
     /// Keeps what the cut-over works with.
@@ -168,11 +167,6 @@ impl Context {
     /// What the source holds of what is moved.
     pub async fn source_inventory(&self, source: &Session) -> Result<Inventory> {
         selection::read(source, &self.plan.selection).await
-    }
-
-    /// Whether the cut-over shall leave a way back: it is planned, and not renounced since.
-    pub fn wants_way_back(&self) -> bool {
-        self.plan.has_way_back() && self.settings.way_back != Some(false)
     }
 
     /// How long the source may refuse writes.

@@ -27,9 +27,9 @@ pub async fn run(global: &Global, mut config: Config, arguments: VerifyArguments
     } else {
         print(&verified);
     }
-    verified.comparison.demand_equal()?;
+    verified.demand_equal()?;
     if !global.is_json() {
-        terminal::out(&format!("{} no row differs.", good("✓")));
+        terminal::out(&format!("{} no row differs, nor any object of the catalogs, nor a sequence.", good("✓")));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -43,6 +43,7 @@ fn print(verified: &Verified) {
         print_repaired(repaired);
     }
     out(&format!("  {}", total(comparison)));
+    out(&format!("  catalogs: {}", verified.catalogs.note()));
     if !verified.recorded {
         out(&faint("  not kept as the run's own result: only some tables were compared, or the target is not in step yet"));
     }

@@ -124,8 +124,11 @@ impl<'a> Marker<'a> {
             Some(sessions) => sessions,
             None => tokio::try_join!(self.direction.from_session(self.cx), self.direction.to_session(self.cx))?,
         };
-        let mut wait =
-            self.cx.wait(self.step, format!("the {} to apply what the {} held", self.direction.to(), self.direction.from()), Some(self.deadline));
+        let mut wait = self.cx.wait(
+            self.step,
+            format!("the {} to apply what the {} held", self.direction.to(), self.direction.from()),
+            Some(self.deadline),
+        );
         let tell = async {
             // The other one says more when the deadline has come.
             while wait.pause(TELL).await.is_ok() {}

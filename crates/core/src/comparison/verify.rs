@@ -5,13 +5,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Comparison, Repaired, Scope, compare, repair};
+use crate::catalog_comparison::{CatalogComparison, compare_catalogs};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{State, What};
 use crate::operation::output;
 use crate::plan::{Mode, Stage};
 use crate::selection::Selection;
-use crate::steps::COMPARE_CATCH_UP;
+use crate::steps::{COMPARE_CATCH_UP, demand_unmoved, moved_sequences, set_sequences_again};
 
 const STEP: &str = "compare";
 
@@ -20,10 +21,24 @@ const STEP: &str = "compare";
 pub struct Verified {
     /// The compare, after the repair if there was one.
     pub comparison: Comparison,
+    /// The catalogs, object by object.
+    pub catalogs: CatalogComparison,
+    /// The target's sequences that are not where this run set them, in words.
+    pub sequences: Vec<String>,
     /// What was repaired.
     pub repaired: Option<Repaired>,
     /// Whether the run knows the result: not if only some tables were compared.
     pub recorded: bool,
+}
+
+impl Verified {
+    /// Fails with everything that differs and should not.
+    pub fn demand_equal(&self) -> Result<()> {
+        let parts = [self.catalogs.demand_alike(), demand_unmoved(&self.sequences), self.comparison.demand_equal()];
+        let mut errors = parts.into_iter().filter_map(Result::err);
+        let Some(first) = errors.next() else { return Ok(()) };
+        Err(errors.fold(first, |first, next| first.and(&next)))
+    }
 }
 
 /// Compares the tables of the selection while writes go on, repairs if asked, and lets the run know the result: as that of its step
@@ -32,6 +47,12 @@ pub async fn verify(cx: &Context, selection: Selection, with_repair: bool) -> Re
     refuse_unless_possible(cx)?;
     let covers_all = selection.is_everything();
     let scope = |only| Scope { only, selection: selection.clone(), ..Scope::default() };
+    let catalogs = compare_catalogs(cx).await?;
+    let mut sequences = moved_sequences(cx).await?;
+    if with_repair && !sequences.is_empty() {
+        set_sequences_again(cx).await?;
+        sequences.clear();
+    }
     let compared = compare(cx, STEP, scope(None), Some(COMPARE_CATCH_UP)).await?;
     let mut comparison = compared.comparison;
     let mut repaired = None;
@@ -41,8 +62,9 @@ pub async fn verify(cx: &Context, selection: Selection, with_repair: bool) -> Re
         comparison.replace(compare(cx, STEP, scope(Some(again)), Some(COMPARE_CATCH_UP)).await?.comparison);
         repaired = Some(done);
     }
-    let recorded = record(cx, &comparison, covers_all)?;
-    Ok(Verified { comparison, repaired, recorded })
+    let mut verified = Verified { comparison, catalogs, sequences, repaired, recorded: false };
+    verified.recorded = record(cx, &verified, covers_all)?;
+    Ok(verified)
 }
 
 /// Only while the target follows the source and nobody else writes to it.
@@ -76,8 +98,9 @@ fn refuse_unless_possible(cx: &Context) -> Result<()> {
 }
 
 /// The result as the step's own. What was found equal while the target is not in step yet says nothing about the rest of the way.
-fn record(cx: &Context, comparison: &Comparison, covers_all: bool) -> Result<bool> {
-    if comparison.is_green() {
+fn record(cx: &Context, verified: &Verified, covers_all: bool) -> Result<bool> {
+    let comparison = &verified.comparison;
+    if verified.demand_equal().is_ok() {
         let is_in_step = matches!(cx.folder.state("catch-up"), State::Done { .. });
         if !covers_all || !is_in_step || cx.plan.step(STEP).is_none() {
             return Ok(false);

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::set_sequences::set_and_prove;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::What;
 use crate::operation::{Observed, Operation, output};
 use crate::plan::Effect;
 
@@ -27,13 +28,28 @@ pub(crate) async fn moved_sequences(cx: &Context) -> Result<Vec<String>> {
 }
 
 /// Fails if there are any.
-pub(super) async fn demand_unmoved(cx: &Context) -> Result<()> {
-    let moved = moved_sequences(cx).await?;
+pub(crate) fn demand_unmoved(moved: &[String]) -> Result<()> {
     if moved.is_empty() {
         return Ok(());
     }
     let why = format!("somebody moved {} of the target's sequences:\n  {}", moved.len(), moved.join("\n  "));
     Err(Error::new(ErrorKind::NotEqual, why).hint("see that nobody uses the target yet; then `azure2neon verify --repair` sets them again"))
+}
+
+/// Sets them again, whoever moved them.
+pub(crate) async fn set_sequences_again(cx: &Context) -> Result<()> {
+    let output = output(&set(cx).await?)?;
+    cx.folder.record(STEP, What::Reset)?;
+    cx.folder.record(STEP, What::Started)?;
+    cx.folder.record(STEP, What::Done { milliseconds: 0, already: false, output })
+}
+
+async fn set(cx: &Context) -> Result<Vec<SequenceValue>> {
+    let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
+    let names = cx.source_inventory(&source).await?.sequences;
+    let wanted = sequences::read_sequences(&source, &names).await?;
+    set_and_prove(&target, &wanted).await?;
+    Ok(wanted)
 }
 
 fn shown(value: &SequenceValue) -> String {
@@ -55,12 +71,8 @@ impl Operation for SetSequencesAhead {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        demand_unmoved(cx).await?;
-        let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
-        let names = cx.source_inventory(&source).await?.sequences;
-        let wanted = sequences::read_sequences(&source, &names).await?;
-        set_and_prove(&target, &wanted).await?;
-        output(&wanted)
+        demand_unmoved(&moved_sequences(cx).await?)?;
+        output(&set(cx).await?)
     }
 
     fn note(&self, output: &Value) -> String {
