@@ -1,8 +1,12 @@
 //! The hand-over: an env file whose other lines stay, a command that learns the connection string from its environment alone, and what
 //! Azure keeps.
 
+use std::time::{Duration, Instant};
+
 use azure2neon_local_cloud::{Fault, PoolerOptions};
 use azure2neon_tests::Rig;
+use tokio::sync::watch;
+use tokio_postgres::SimpleQueryMessage;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_fails_is_run_again_and_the_source_stays_closed_meanwhile() {
@@ -85,8 +89,28 @@ async fn one_hand_over_reaches_every_place() {
     rig.stop().await;
 }
 
+/// Sends one statement; the first value of its answer.
+async fn ask(client: &tokio_postgres::Client, sql: &str) -> Result<Option<String>, tokio_postgres::Error> {
+    let answer = client.simple_query(sql).await?;
+    Ok(answer.iter().find_map(|one| if let SimpleQueryMessage::Row(row) = one { row.get(0).map(str::to_owned) } else { None }))
+}
+
+/// Writes one row after another until it is told to stop; how many, and how long the longest took. Fails at the first error.
+async fn tap(client: tokio_postgres::Client, number: usize, stop: watch::Receiver<bool>) -> (i64, Duration) {
+    let (mut written, mut longest) = (0, Duration::ZERO);
+    while !*stop.borrow() {
+        let began = Instant::now();
+        let sql = format!("insert into public.taps values ({number}, {written})");
+        ask(&client, &sql).await.unwrap_or_else(|error| panic!("client {number} after {written} rows: {:?}", error.as_db_error()));
+        longest = longest.max(began.elapsed());
+        written += 1;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    (written, longest)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_of_pgbouncer_finds_itself_on_the_target() {
+async fn clients_of_pgbouncer_see_no_error_there_and_back() {
     const PASSWORD: &str = "the app's";
     let rig = Rig::small(|_| {}).await;
     let endpoints = rig.endpoints();
@@ -102,21 +126,39 @@ async fn a_client_of_pgbouncer_finds_itself_on_the_target() {
 
     let mut config = tokio_postgres::Config::new();
     config.host("127.0.0.1").port(pooler.port()).user("app").password(PASSWORD).dbname(&rig.database);
-    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
-    let who = async || {
-        let answer = client.simple_query("select current_user").await.unwrap();
-        answer
-            .iter()
-            .find_map(|one| if let tokio_postgres::SimpleQueryMessage::Row(row) = one { row.get(0) } else { None })
-            .unwrap()
-            .to_owned()
+    let connect = async || {
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
     };
-    assert_eq!(who().await, source("user"));
-    let mut migrate = rig.program(&["migrate", "--cut-over", "--yes"]);
-    migrate.env("AZURE2NEON_PGBOUNCER_PASSWORD", PASSWORD);
-    rig.finish(migrate).await.expect_success();
-    assert_eq!(who().await, "shop_owner");
+    let asker = connect().await;
+    ask(&asker, "create table public.taps (client int, n int, primary key (client, n))").await.unwrap();
+    let (stop, stopping) = watch::channel(false);
+    let mut taps = Vec::new();
+    for number in 0..8 {
+        taps.push(tokio::spawn(tap(connect().await, number, stopping.clone())));
+    }
+    let run = async |arguments: &[&str]| {
+        let mut program = rig.program(arguments);
+        program.env("AZURE2NEON_PGBOUNCER_PASSWORD", PASSWORD);
+        rig.finish(program).await.expect_success()
+    };
+    run(&["migrate", "--yes"]).await;
+    for (command, owner) in [("cut-over", "shop_owner"), ("rollback", source("user")), ("cut-over", "shop_owner")] {
+        run(&[command, "--yes"]).await;
+        assert_eq!(ask(&asker, "select current_user").await.unwrap().as_deref(), Some(owner), "after {command}");
+    }
+    stop.send(true).unwrap();
+    let mut written = 0;
+    for tap in taps {
+        let (rows, longest) = tap.await.unwrap();
+        assert!(rows > 0 && longest < Duration::from_secs(10), "{rows} rows, the longest took {longest:?}");
+        written += rows;
+    }
+    let target = rig.cloud.compute_superuser("shop", "shop").await.unwrap();
+    let there: i64 = target.query_one("select count(*) from public.taps", &[]).await.unwrap().get(0);
+    assert_eq!(there, written);
+    run(&["finish", "--yes"]).await;
     drop(pooler);
     rig.stop().await;
 }

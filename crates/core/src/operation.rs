@@ -27,6 +27,15 @@ impl Observed {
     }
 }
 
+/// Neighbouring steps of a pause that don't depend on each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Together {
+    /// What makes the other side complete.
+    Complete,
+    /// What proves that it is.
+    Prove,
+}
+
 /// A step's behaviour. The engine observes, journals the intent, applies, observes again; it undoes only what this run's
 /// journal says it did.
 ///
@@ -50,9 +59,9 @@ pub trait Operation: Send + Sync {
     /// Makes it so; the result is the step's output where it can only be told by doing.
     async fn apply(&self, cx: &Context) -> Result<Value>;
 
-    /// Whether it may run at the same time as its neighbours that may, too; for a cut-over, in which every round trip counts.
-    fn beside(&self) -> bool {
-        false
+    /// With which neighbours it may run at the same time: those that name the same group; in a cut-over every round trip counts.
+    fn together(&self, _cx: &Context) -> Option<Together> {
+        None
     }
 
     /// Takes it back; no error if there is nothing to take back.

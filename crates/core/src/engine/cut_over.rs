@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use super::timeline::Stopwatch;
 use super::{Engine, HAND_BACK, HAND_OVER};
 use crate::clock;
+use crate::comparison::Comparison;
 use crate::context::{FENCE, FENCE_TARGET};
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
@@ -78,6 +79,13 @@ impl Engine {
             }
         }
         self.complete(&BACK).await?;
+        let left = self.cx.folder.output::<Comparison>("compare-back")?.left.len();
+        if left > 0 {
+            self.cx.events.notice(format!(
+                "{} were not compared in the pause; `azure2neon verify` does it now, while the source's changes flow to the target.",
+                units::count(left, "table")
+            ));
+        }
         for step in self.cx.plan.steps.iter().filter(|step| matches!(step.stage, Stage::CutOver | Stage::RollBack)) {
             // The target's fence stays up until the next hand-over: a write there would be lost.
             if step.id() != FENCE_TARGET {
@@ -168,7 +176,8 @@ impl Engine {
             .take_while(|step| step.id() != turn.hand_over)
             .collect();
         let proven = async {
-            for together in steps.chunk_by(|a, b| a.action.operation().beside() && b.action.operation().beside()) {
+            let of = |step: &Step| step.action.operation().together(&self.cx);
+            for together in steps.chunk_by(|a, b| of(a).is_some() && of(a) == of(b)) {
                 current = together.first().map_or(turn.fence, |step| step.id());
                 try_join_all(together.iter().map(|step| watch.time(step.id(), self.run_step(step)))).await?;
             }

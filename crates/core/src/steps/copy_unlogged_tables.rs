@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::operation::{Observed, Operation};
+use crate::operation::{Observed, Operation, Together};
 use crate::plan::Effect;
 use crate::units::count;
 
@@ -36,6 +36,10 @@ impl Operation for CopyUnloggedTables {
             None => 0,
         };
         Ok(json!({ "tables": held.unlogged.len(), "rows": rows }))
+    }
+
+    fn together(&self, _cx: &Context) -> Option<Together> {
+        Some(Together::Complete)
     }
 
     fn note(&self, output: &Value) -> String {

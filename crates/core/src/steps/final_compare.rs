@@ -10,7 +10,7 @@ use crate::comparison::{Comparison, Ready};
 use crate::context::Context;
 use crate::direction::Direction;
 use crate::error::Result;
-use crate::operation::{Observed, Operation, output};
+use crate::operation::{Observed, Operation, Together, output};
 use crate::plan::{Effect, Mode};
 
 /// Compares both sides at rest: the gate before the hand-over, as far as the pause allows. The rest is compared after it, from what
@@ -52,9 +52,9 @@ impl FinalCompare {
         }
     }
 
-    /// As it is now: whoever does without the way back compares everything before.
+    /// As it is now: the operator may have thought again, and whoever does without the way back compares everything before.
     fn when(&self, cx: &Context) -> CompareWhen {
-        if cx.has_way_back() { self.when } else { CompareWhen::AllBefore }
+        if cx.has_way_back() { cx.settings.final_compare.unwrap_or(self.when) } else { CompareWhen::AllBefore }
     }
 
     /// What was written to since the compare before the fence, as much of it as may be.
@@ -122,14 +122,12 @@ impl Operation for FinalCompare {
         output(&comparison)
     }
 
-    fn beside(&self) -> bool {
-        true
+    fn together(&self, cx: &Context) -> Option<Together> {
+        // What is read for long must not be read beside the proof that nothing is written meanwhile.
+        (self.when(cx) == CompareWhen::After).then_some(Together::Prove)
     }
 
     fn note(&self, output: &Value) -> String {
-        match self.when {
-            CompareWhen::After => String::new(),
-            _ => serde_json::from_value::<Comparison>(output.clone()).map(|comparison| comparison.note()).unwrap_or_default(),
-        }
+        serde_json::from_value::<Comparison>(output.clone()).map(|comparison| comparison.note()).unwrap_or_default()
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
-use crate::operation::{Observed, Operation};
+use crate::operation::{Observed, Operation, Together};
 use crate::plan::Effect;
 
 /// Reads in the log that nothing but ours was committed behind the fence: that it held is proven, not assumed.
@@ -49,6 +49,10 @@ impl Operation for ProveFence {
                 .hint("a superuser's session or a background job wrote them, and they come over, too; stop it, then try again"));
         }
         Ok(json!({ "behind": position }))
+    }
+
+    fn together(&self, _cx: &Context) -> Option<Together> {
+        Some(Together::Prove)
     }
 
     fn note(&self, output: &Value) -> String {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
-use crate::operation::{Observed, Operation};
+use crate::operation::{Observed, Operation, Together};
 use crate::plan::Effect;
 
 /// Sets every sequence to the source's value, called or not: replication doesn't carry them.
@@ -42,8 +42,8 @@ impl Operation for SetSequences {
         Ok(json!({ "sequences": wanted.len() }))
     }
 
-    fn beside(&self) -> bool {
-        true
+    fn together(&self, _cx: &Context) -> Option<Together> {
+        Some(Together::Complete)
     }
 
     fn note(&self, output: &Value) -> String {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::direction::Direction;
 use crate::error::Result;
-use crate::operation::{Observed, Operation};
+use crate::operation::{Observed, Operation, Together};
 use crate::plan::Effect;
 use crate::way_back;
 
@@ -36,8 +36,8 @@ impl Operation for Turn {
         Ok(json!({ "lsn": way_back::turn(cx, self.direction, held.turning()?).await? }))
     }
 
-    fn beside(&self) -> bool {
-        true
+    fn together(&self, _cx: &Context) -> Option<Together> {
+        Some(Together::Complete)
     }
 
     fn note(&self, output: &Value) -> String {

@@ -1,0 +1,89 @@
+//! How long the application can't write: there and back, again and again. Run by `scripts/bench --outages`.
+
+use std::time::{Duration, Instant};
+
+use azure2neon_local_cloud::workload::{self, Writer, WriterOptions, WriterReport};
+use azure2neon_tests::Rig;
+
+/// Together more than five hundred transactions a second, most of them so small that two cores have room for both servers.
+const WRITER: WriterOptions = WriterOptions { sessions: 6, every: Duration::from_millis(10), full: 20 };
+/// So often there and so often back.
+const ROUNDS: usize = 10;
+/// Before and after each, so long.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// The middle one and the largest.
+fn summary(times: &[u64]) -> String {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    format!("median {} ms, worst {} ms", times[times.len() / 2], times[times.len() - 1])
+}
+
+/// The median time that one marker takes through a subscription at rest, in microseconds: no cut-over can be shorter.
+async fn floor(rig: &Rig) -> u64 {
+    let plan: serde_json::Value = serde_json::from_slice(&std::fs::read(rig.run_folder().join("plan.json")).unwrap()).unwrap();
+    let table = format!("azure2neon_{}.barrier", plan["run"].as_str().unwrap());
+    let source = rig.cloud.source_superuser(&rig.database).await.unwrap();
+    let target = rig.cloud.compute_superuser(&rig.database, &rig.database).await.unwrap();
+    let mut times = Vec::new();
+    for n in 0..20 {
+        let began = Instant::now();
+        source.batch_execute(&format!("insert into {table} (id) values ('floor {n}')")).await.unwrap();
+        let arrived = format!("select exists (select from {table} where id = 'floor {n}')");
+        while !target.query_one(&arrived, &[]).await.unwrap().get::<_, bool>(0) {}
+        times.push(u64::try_from(began.elapsed().as_micros()).unwrap());
+    }
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// Goes there and back under load, and tells of the outages that the application saw.
+async fn there_and_back(when: &str, round_trip: Duration) {
+    let rig = Rig::bikeparts(|_| {}).await;
+    let application = rig.application();
+    rig.run(&["migrate", "--yes"]).await.expect_success();
+    let floor = floor(&rig).await;
+    for link in [rig.cloud.operator_link(), rig.cloud.nat_link(), rig.cloud.way_back_link()] {
+        link.set_delay(round_trip / 2);
+    }
+    let (mut outages, mut reports, mut rates) = ([Vec::new(), Vec::new()], Vec::<WriterReport>::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        for (command, outages) in ["cut-over", "rollback"].into_iter().zip(&mut outages) {
+            let writer = Writer::start(application.clone(), WRITER);
+            tokio::time::sleep(SETTLED).await;
+            rates.push(writer.progress().acknowledged as u64 * 1000 / SETTLED.as_millis() as u64);
+            rig.run(&[command, "--yes", "--final-compare", when]).await.expect_success();
+            tokio::time::sleep(SETTLED).await;
+            let report = writer.stop().await;
+            assert_eq!(report.outages.len(), 1, "{:?}", report.outages);
+            outages.push(report.longest_outage());
+            reports.push(report);
+        }
+    }
+    // What was written anywhere at any time is there, once.
+    let source = rig.cloud.source_superuser(&rig.database).await.unwrap();
+    let mut acknowledged = 0;
+    for report in &reports {
+        let verdict = workload::verify(&source, report).await.unwrap();
+        assert!(verdict.is_clean(), "{verdict:?}");
+        acknowledged += verdict.acknowledged;
+    }
+    rates.sort_unstable();
+    println!(
+        "final compare {when}, round trip {} ms: {ROUNDS} there: {}; {ROUNDS} back: {}; {:.1} ms for one marker; {} commits/s (median), {acknowledged} acknowledged, none missing or doubled",
+        round_trip.as_millis(),
+        summary(&outages[0]),
+        summary(&outages[1]),
+        floor as f64 / 1000.0,
+        rates[rates.len() / 2],
+    );
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes long: scripts/bench --outages"]
+async fn outages() {
+    there_and_back("after", Duration::ZERO).await;
+    there_and_back("before", Duration::ZERO).await;
+    there_and_back("after", Duration::from_millis(40)).await;
+}
