@@ -46,7 +46,7 @@ async fn there_and_back(when: &str, round_trip: Duration) {
     for link in [rig.cloud.operator_link(), rig.cloud.nat_link(), rig.cloud.way_back_link()] {
         link.set_delay(round_trip / 2);
     }
-    let (mut outages, mut reports, mut rates) = ([Vec::new(), Vec::new()], Vec::<WriterReport>::new(), Vec::new());
+    let (mut outages, mut whole, mut rates) = ([Vec::new(), Vec::new()], None::<WriterReport>, Vec::new());
     for _ in 0..ROUNDS {
         for (command, outages) in ["cut-over", "rollback"].into_iter().zip(&mut outages) {
             let writer = Writer::start(application.clone(), WRITER);
@@ -57,17 +57,17 @@ async fn there_and_back(when: &str, round_trip: Duration) {
             let report = writer.stop().await;
             assert_eq!(report.outages.len(), 1, "{:?}", report.outages);
             outages.push(report.longest_outage());
-            reports.push(report);
+            match &mut whole {
+                Some(whole) => whole.absorb(report),
+                None => whole = Some(report),
+            }
         }
     }
     // What was written anywhere at any time is there, once.
     let source = rig.cloud.source_superuser(&rig.database).await.unwrap();
-    let mut acknowledged = 0;
-    for report in &reports {
-        let verdict = workload::verify(&source, report).await.unwrap();
-        assert!(verdict.is_clean(), "{verdict:?}");
-        acknowledged += verdict.acknowledged;
-    }
+    let verdict = workload::verify(&source, &whole.unwrap()).await.unwrap();
+    assert!(verdict.is_clean(), "{verdict:?}");
+    let acknowledged = verdict.acknowledged;
     rates.sort_unstable();
     println!(
         "final compare {when}, round trip {} ms: {ROUNDS} there: {}; {ROUNDS} back: {}; {:.1} ms for one marker; {} commits/s (median), {acknowledged} acknowledged, none missing or doubled",

@@ -5,69 +5,84 @@ use std::time::Duration;
 use azure2neon_local_cloud::workload::{self, Writer, WriterOptions, WriterReport};
 use azure2neon_tests::Rig;
 
-/// Half a thousand transactions a second when the machine has room for them.
-fn options() -> WriterOptions {
-    WriterOptions { sessions: 4, every: Duration::from_millis(8), full: 10 }
+const WRITER: WriterOptions = WriterOptions { sessions: 4, every: Duration::from_millis(10), full: 10 };
+
+/// What the application wrote and saw, over all of its lives.
+#[derive(Default)]
+struct Application {
+    writer: Option<Writer>,
+    whole: Option<WriterReport>,
 }
 
-/// Writes for a while where the application is now, and stops. The server with this label must have got the last commits.
-async fn write(rig: &Rig, writer: Writer, label: &str) -> WriterReport {
-    let mut seen = 0;
-    while seen < 100 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let progress = writer.progress();
-        assert!(progress.silent_milliseconds < 60_000, "{progress:?}");
-        seen = if progress.server.is_some_and(|server| server.contains(label)) { seen + 10 } else { 0 };
+impl Application {
+    fn start(&mut self, rig: &Rig, application: &azure2neon_local_cloud::application::Application) {
+        let _ = rig;
+        self.writer = Some(Writer::start(application.clone(), WRITER));
     }
-    let report = writer.stop().await;
-    assert!(report.commits.keys().any(|server| server.contains(label)), "{:?}", report.commits);
-    let _ = rig;
-    report
-}
 
-/// Every commit that any of these writers got acknowledged is on this server, once.
-async fn expect_all(client: &tokio_postgres::Client, reports: &[WriterReport]) {
-    for report in reports {
-        let verdict = workload::verify(client, report).await.unwrap();
-        assert!(verdict.is_clean() && verdict.acknowledged > 0, "{verdict:?}");
+    /// Waits until it writes on the server of this label, stops it, and fails the test unless it has changed the server once, and what it
+    /// was told is on that server, once.
+    async fn expect_moved(&mut self, label: &str, client: &tokio_postgres::Client) {
+        let writer = self.writer.take().unwrap();
+        let is_there = || writer.progress().server.is_some_and(|server| server.contains(label));
+        for _ in 0..600 {
+            if is_there() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(is_there(), "{:?}", writer.progress());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let report = writer.stop().await;
+        assert_eq!(report.outages.len(), 1, "{:?}", report.outages);
+        match &mut self.whole {
+            Some(whole) => whole.absorb(report),
+            None => self.whole = Some(report),
+        }
+        let verdict = workload::verify(client, self.whole.as_ref().unwrap()).await.unwrap();
+        assert!(verdict.is_clean() && verdict.acknowledged > 100, "{verdict:?}");
     }
 }
 
-async fn there_and_back(source: u32, target: u32) {
+/// Sequences that are behind what their tables hold.
+async fn expect_sequences_ahead(client: &tokio_postgres::Client) {
+    let sql = "select nextval('stock.movement_id') > (select max(id) from stock.movements)";
+    assert!(client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0), "a sequence is behind its table");
+}
+
+async fn there_and_back_and_there(source: u32, target: u32) {
     let rig = Rig::bikeparts(|options| (options.source_major, options.target_major_default) = (source, target)).await;
     let before = rig.source_state().await;
     let application = rig.application();
-    let first = Writer::start(application.clone(), options());
+    let mut writer = Application::default();
+    writer.start(&rig, &application);
     rig.run(&["migrate", "--yes"]).await.expect_success();
     rig.run(&["rollback", "--yes"]).await.expect_failure(2, &["nothing to roll back"]);
-    rig.run(&["cut-over", "--yes"]).await.expect_success();
-    let mut reports = vec![write(&rig, first, "neon").await];
-    assert_eq!(reports[0].outages.len(), 1, "{:?}", reports[0].outages);
+    rig.run(&["cut-over", "--yes", "--max-pause", "20s"]).await.expect_success();
+    let on_source = rig.cloud.source_superuser(&rig.database).await.unwrap();
+    let on_target = rig.cloud.compute_superuser(&rig.database, &rig.database).await.unwrap();
+    writer.expect_moved("neon", &on_target).await;
 
     let status = rig.run(&["status"]).await.expect_success();
     assert!(status.stdout.contains("azure2neon rollback") && status.stdout.contains("Way back"), "{}", status.stdout);
-    let second = Writer::start(application.clone(), options());
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    rig.run(&["rollback", "--yes"]).await.expect_success();
-    reports.push(write(&rig, second, "azure").await);
-    assert_eq!(reports[1].outages.len(), 1, "{:?}", reports[1].outages);
-    let on_source = rig.cloud.source_superuser(&rig.database).await.unwrap();
-    expect_all(&on_source, &reports).await;
+    writer.start(&rig, &application);
+    rig.run(&["rollback", "--yes", "--max-pause", "20s"]).await.expect_success();
+    writer.expect_moved("azure", &on_source).await;
+    expect_sequences_ahead(&on_source).await;
 
     // It is where it was before the cut-over: equal, and it may go again.
     rig.run(&["verify"]).await.expect_success();
-    let third = Writer::start(application.clone(), options());
-    rig.run(&["cut-over", "--yes"]).await.expect_success();
-    reports.push(write(&rig, third, "neon").await);
-    let on_target = rig.cloud.compute_superuser(&rig.database, &rig.database).await.unwrap();
-    expect_all(&on_target, &reports).await;
-    let identities = "select count(*) from app.ledger_copy";
-    let (here, back): (i64, i64) = (on_target.query_one(identities, &[]).await.unwrap().get(0), 0);
-    assert!(here > back);
+    rig.run(&["rollback", "--yes"]).await.expect_failure(2, &["nothing to roll back"]);
+    writer.start(&rig, &application);
+    rig.run(&["cut-over", "--yes", "--max-pause", "20s"]).await.expect_success();
+    writer.expect_moved("neon", &on_target).await;
+    expect_sequences_ahead(&on_target).await;
 
     // And back for good: everything is undone then, but what was written is kept.
-    rig.run(&["rollback", "--yes"]).await.expect_success();
-    expect_all(&on_source, &reports).await;
+    rig.run(&["rollback", "--yes", "--max-pause", "20s", "--final-compare", "after"]).await.expect_success();
+    let verdict = workload::verify(&on_source, writer.whole.as_ref().unwrap()).await.unwrap();
+    assert!(verdict.is_clean(), "{verdict:?}");
+    drop((on_source, on_target));
     rig.run(&["abort", "--yes"]).await.expect_success();
     rig.expect_source_unchanged(&before, "after there and back and an abort").await;
     assert!(rig.projects().is_empty());
@@ -76,21 +91,44 @@ async fn there_and_back(source: u32, target: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_and_back_and_there_from_16() {
-    there_and_back(16, 17).await;
+    there_and_back_and_there(16, 17).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_and_back_and_there_from_14() {
-    there_and_back(14, 18).await;
+    there_and_back_and_there(14, 18).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rollback_that_is_killed_goes_on() {
-    let rig = Rig::bikeparts(|_| {}).await;
-    let application = rig.application();
-    let writer = Writer::start(application.clone(), options());
-    rig.run(&["migrate", "--cut-over", "--yes", "--final-compare", "after"]).await;
-    let writer_report = writer.stop().await;
-    drop(writer_report);
+async fn a_rollback_that_is_killed_goes_on_or_begins_afresh() {
+    let rig = Rig::small(|_| {}).await;
+    rig.run(&["migrate", "--yes"]).await.expect_success();
+    rig.run(&["cut-over", "--yes"]).await.expect_success();
+    let target = rig.cloud.compute_superuser("shop", "shop").await.unwrap();
+    target.batch_execute("insert into sales.customer (name) values ('of the target')").await.unwrap();
+    let ends = [
+        r#""step":"warm-up-back","what":"started""#,
+        r#""step":"fence-target","what":"started""#,
+        r#""step":"drain-back","what":"done""#,
+        r#""step":"hand-back","what":"started""#,
+        r#""step":"resume-forward","what":"started""#,
+    ];
+    let mut seen = std::fs::read_to_string(rig.run_folder().join("journal.jsonl")).unwrap().len();
+    for end in ends {
+        // What an earlier try wrote does not count.
+        let from = seen;
+        let killed =
+            rig.run_and_kill(&["rollback", "--yes"], move |journal| journal.get(from..).is_some_and(|new| new.contains(end))).await;
+        assert!(killed, "it ended before {end}");
+        seen = std::fs::read_to_string(rig.run_folder().join("journal.jsonl")).unwrap().len();
+    }
+    rig.run(&["rollback", "--yes"]).await.expect_success();
+    let source = rig.cloud.source_superuser("shop").await.unwrap();
+    let there: i64 = source.query_one("select count(*) from sales.customer where name = 'of the target'", &[]).await.unwrap().get(0);
+    assert_eq!(there, 1);
+    assert!(rig.source_is_open().await);
+    rig.run(&["verify"]).await.expect_success();
+    rig.run(&["cut-over", "--yes"]).await.expect_success();
+    rig.run(&["finish", "--yes"]).await.expect_success();
     rig.stop().await;
 }

@@ -130,6 +130,12 @@ impl Context {
         }
     }
 
+    /// A connection for rows to the target, also when that is closed by a fence.
+    pub async fn target_lane(&self) -> Result<Lane> {
+        let endpoint = self.target_endpoint().await?;
+        Ok(self.pass(&endpoint, FENCE_TARGET, || lane(&endpoint)).await?)
+    }
+
     /// A connection for rows to the source, also when that is closed by the fence.
     pub async fn source_lane(&self) -> Result<Lane> {
         let endpoint = self.source_endpoint().await?;

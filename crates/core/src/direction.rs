@@ -19,6 +19,15 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Forward => Self::Back,
+            Self::Back => Self::Forward,
+        }
+    }
+
     /// The step that closes where the changes come from.
     pub fn fence(self) -> &'static str {
         match self {

@@ -120,6 +120,15 @@ impl Engine {
     }
 
     async fn run_step(&self, step: &Step) -> Result<()> {
+        self.run_and_record(step, &|id, what| self.cx.folder.record(id, what)).await
+    }
+
+    /// Runs a step of a pause, of which nothing has to be remembered but that the fence was begun: a crash takes all of it back.
+    async fn run_in_pause(&self, step: &Step) -> Result<()> {
+        self.run_and_record(step, &|id, what| self.cx.folder.record_with_next(id, what)).await
+    }
+
+    async fn run_and_record(&self, step: &Step, record: &(dyn Fn(&str, What) -> Result<()> + Send + Sync)) -> Result<()> {
         let id = step.id();
         let operation = step.action.operation();
         if self.is_done(id) {
@@ -127,25 +136,25 @@ impl Engine {
         }
         self.cx.events.say(Event::StepStarted { step: id.to_owned(), what: operation.describe() });
         let since = clock::stopwatch();
-        let outcome = self.unless_stopped(self.observe_and_apply(step)).await;
+        let outcome = self.unless_stopped(self.observe_and_apply(step, record)).await;
         let (output, already) = outcome.map_err(|error| {
             self.cx.events.say(Event::StepFailed { step: id.to_owned(), message: error.message().to_owned() });
             error.in_step(id)
         })?;
         let milliseconds = clock::milliseconds_since(since);
         let note = operation.note(&output);
-        self.cx.folder.record(id, What::Done { milliseconds, already, output })?;
+        record(id, What::Done { milliseconds, already, output })?;
         self.cx.events.say(Event::StepDone { step: id.to_owned(), milliseconds, already, note });
         Ok(())
     }
 
-    async fn observe_and_apply(&self, step: &Step) -> Result<(Value, bool)> {
+    async fn observe_and_apply(&self, step: &Step, record: &(dyn Fn(&str, What) -> Result<()> + Send + Sync)) -> Result<(Value, bool)> {
         let operation = step.action.operation();
         let before = operation.observe(&self.cx).await?;
         if let Observed::Present(output) = before {
             return Ok((output, true));
         }
-        self.cx.folder.record(step.id(), What::Started)?;
+        record(step.id(), What::Started)?;
         let told = operation.apply(&self.cx).await?;
         match before {
             Observed::OnlyByDoing => Ok((told, false)),

@@ -33,11 +33,11 @@ pub(crate) async fn raise(cx: &Context, direction: Direction) -> Result<Value> {
 /// Opens it again, from the sessions at hand or from a new one.
 pub(crate) async fn lower(cx: &Context, direction: Direction, before: &FenceBefore) -> Result<()> {
     let database = direction.database(cx);
-    if let Ok(held) = cx.held().await
-        && held.direction == direction
-        && fence::lower(&held.reopener, database, before).await.is_ok()
-    {
-        return Ok(());
+    if let Ok(held) = cx.held().await {
+        let session = if held.direction == direction { &held.reopener } else { &held.opener };
+        if fence::lower(session, database, before).await.is_ok() {
+            return Ok(());
+        }
     }
     let lowered = async {
         let session = beside(cx, direction).await?;

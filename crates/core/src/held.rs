@@ -1,7 +1,7 @@
 //! What a cut-over works with. All of it is opened before the fence: to connect takes seven round trips, and a closed database lets
 //! nobody in.
 
-use azure2neon_postgres::copy::{Ferry, lane};
+use azure2neon_postgres::copy::Ferry;
 use azure2neon_postgres::inventory::{Inventory, Persistence};
 use azure2neon_postgres::proof::Witness;
 use azure2neon_postgres::{QualifiedName, Session, Table, copy, fence};
@@ -23,6 +23,8 @@ pub struct Held {
     pub reopener: Session,
     /// In the database that the changes go to.
     pub to: Session,
+    /// In another database of that server, from which a fence of its own is lowered when the application comes.
+    pub opener: Session,
     /// The sequences to carry over.
     pub sequences: Vec<QualifiedName>,
     /// The unlogged tables to carry over.
@@ -41,8 +43,9 @@ impl Held {
     /// Opens everything.
     pub async fn open(cx: &Context, direction: Direction) -> Result<Self> {
         let beside = fence::beside(&direction.from_endpoint(cx).await?);
-        let reopener = async { Ok(beside.connect().await?) };
-        let (from, reopener, to) = tokio::try_join!(direction.from_session(cx), reopener, direction.to_session(cx))?;
+        let beside_to = fence::beside(&direction.other().from_endpoint(cx).await?);
+        let (reopener, opener) = (async { Ok(beside.connect().await?) }, async { Ok(beside_to.connect().await?) });
+        let (from, reopener, to, opener) = tokio::try_join!(direction.from_session(cx), reopener, direction.to_session(cx), opener)?;
         // What is moved is what the source had; that the target holds it, too, is known from the compare.
         let source = if direction == Direction::Forward { &from } else { &to };
         let Inventory { sequences, tables: mut unlogged, .. } = cx.source_inventory(source).await?;
@@ -50,9 +53,11 @@ impl Held {
         let ferry = if unlogged.is_empty() {
             None
         } else {
-            let (source, target) = (cx.source_lane().await?, lane(&cx.target_endpoint().await?).await?);
+            let (source, target) = (cx.source_lane().await?, cx.target_lane().await?);
             let (from, to) = if direction == Direction::Forward { (source, target) } else { (target, source) };
-            Some(Mutex::new(Ferry::new(from, to)))
+            let mut ferry = Ferry::new(from, to);
+            ferry.copy(&unlogged).await?;
+            Some(Mutex::new(ferry))
         };
         let (ready, witness) = match cx.plan.mode {
             Mode::Offline => (None, None),
@@ -66,7 +71,7 @@ impl Held {
             (true, Direction::Forward) => Some(cx.target().await?),
             (true, Direction::Back) => Some(cx.source_as_replication().await?),
         };
-        Ok(Self { direction, from, reopener, to, sequences, unlogged, ferry, turning, ready, witness })
+        Ok(Self { direction, from, reopener, to, opener, sequences, unlogged, ferry, turning, ready, witness })
     }
 
     /// Whether the changes can flow the other way afterwards.

@@ -127,8 +127,17 @@ impl RunFolder {
         read_document(&self.path, name)
     }
 
-    /// Writes a line and waits until it is on disk.
+    /// Writes a line and waits until it is on disk, with all before it.
     pub fn record(&self, step: &str, what: What) -> Result<()> {
+        self.write(step, what, true)
+    }
+
+    /// Writes a line that is on disk with the next [`Self::record`]; for what needs no memory of its own after a crash.
+    pub fn record_with_next(&self, step: &str, what: What) -> Result<()> {
+        self.write(step, what, false)
+    }
+
+    fn write(&self, step: &str, what: What, now: bool) -> Result<()> {
         let entry = Entry { at: crate::clock::now(), step: step.to_owned(), what };
         let mut line =
             serde_json::to_string(&entry).map_err(|error| Error::new(ErrorKind::Internal, "could not write the journal").because(error))?;
@@ -137,7 +146,7 @@ impl RunFolder {
         journal
             .file
             .write_all(line.as_bytes())
-            .and_then(|()| journal.file.sync_data())
+            .and_then(|()| if now { journal.file.sync_data() } else { Ok(()) })
             .map_err(io(format!("could not write the journal in {}; nothing more is done without it", self.path.display())))?;
         let journal = &mut *journal;
         apply(&mut journal.states, &mut journal.touched, &entry);

@@ -179,7 +179,7 @@ impl Engine {
             let of = |step: &Step| step.action.operation().together(&self.cx);
             for together in steps.chunk_by(|a, b| of(a).is_some() && of(a) == of(b)) {
                 current = together.first().map_or(turn.fence, |step| step.id());
-                try_join_all(together.iter().map(|step| watch.time(step.id(), self.run_step(step)))).await?;
+                try_join_all(together.iter().map(|step| watch.time(step.id(), self.run_of(turn, step)))).await?;
             }
             Ok(())
         };
@@ -191,6 +191,11 @@ impl Engine {
         };
         self.reopen(turn, failure.message(), watch.since()).await?;
         Err(failure)
+    }
+
+    /// A step of the pause; that the fence was begun must be known whatever happens.
+    async fn run_of(&self, turn: &Way, step: &Step) -> Result<()> {
+        if step.id() == turn.fence { self.run_step(step).await } else { self.run_in_pause(step).await }
     }
 
     /// Writes through a connection like the application's where that is now, and says what the parts took.

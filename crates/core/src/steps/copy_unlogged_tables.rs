@@ -1,4 +1,7 @@
 use async_trait::async_trait;
+use azure2neon_postgres::digest::{TableDigest, digest};
+use azure2neon_postgres::{Session, Table};
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -22,7 +25,7 @@ impl Operation for CopyUnloggedTables {
     }
 
     fn describe(&self) -> String {
-        format!("copy {}, which replication doesn't carry", count(self.planned, "unlogged table"))
+        format!("copy {}, which replication doesn't carry, where it changed since the warm-up", count(self.planned, "unlogged table"))
     }
 
     async fn observe(&self, _cx: &Context) -> Result<Observed> {
@@ -31,11 +34,13 @@ impl Operation for CopyUnloggedTables {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let held = cx.held().await?;
-        let rows = match &held.ferry {
-            Some(ferry) => ferry.lock().await.copy(&held.unlogged).await?,
-            None => 0,
-        };
-        Ok(json!({ "tables": held.unlogged.len(), "rows": rows }))
+        let Some(ferry) = &held.ferry else { return Ok(json!({ "tables": 0, "rows": 0 })) };
+        // They were copied in the warm-up; what has not changed since need not be copied again.
+        let (from, to) = tokio::try_join!(digests(&held.from, &held.unlogged), digests(&held.to, &held.unlogged))?;
+        let changed = held.unlogged.iter().zip(from.iter().zip(&to)).filter(|(_, (from, to))| from != to);
+        let changed: Vec<Table> = changed.map(|(table, _)| table.clone()).collect();
+        let rows = ferry.lock().await.copy(&changed).await?;
+        Ok(json!({ "tables": changed.len(), "rows": rows }))
     }
 
     fn together(&self, _cx: &Context) -> Option<Together> {
@@ -46,4 +51,9 @@ impl Operation for CopyUnloggedTables {
         let number = |key| output.get(key).and_then(Value::as_u64).unwrap_or_default();
         format!("{} tables, {} rows", number("tables"), number("rows"))
     }
+}
+
+/// All are under way at once.
+async fn digests(session: &Session, tables: &[Table]) -> Result<Vec<TableDigest>> {
+    Ok(try_join_all(tables.iter().map(|table| digest(session, table))).await?)
 }

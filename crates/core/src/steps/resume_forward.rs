@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::set_sequences_again;
 use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Observed, Operation};
@@ -29,6 +30,8 @@ impl Operation for ResumeForward {
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
         way_back::resume_forward(cx, Sides { source: &source, target: &target }).await?;
+        // The application moved them; from here on nobody but us does, until the next cut-over.
+        set_sequences_again(cx).await?;
         Ok(Value::Null)
     }
 }

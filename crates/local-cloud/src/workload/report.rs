@@ -82,6 +82,13 @@ pub struct WriterReport {
 }
 
 impl WriterReport {
+    /// Adds what a later writer of as many sessions saw.
+    pub fn absorb(&mut self, later: Self) {
+        self.acknowledged.extend(later.acknowledged);
+        self.unknown.extend(later.unknown);
+        self.outages.extend(later.outages);
+    }
+
     /// The longest of the outages, in milliseconds; 0 without one.
     pub fn longest_outage(&self) -> u64 {
         self.outages.iter().map(|outage| outage.milliseconds).max().unwrap_or(0)

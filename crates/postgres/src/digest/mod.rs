@@ -40,7 +40,7 @@ pub async fn digest(session: &Session, table: &Table) -> Result<TableDigest> {
     if table.kind == TableKind::Partitioned {
         return Ok(TableDigest { rows: 0, sum: "0".into() });
     }
-    let row = session.query_one(&statement(table), &[]).await.doing(|| format!("digest {}", table.name))?;
+    let row = session.query_typed_one(&statement(table), &[]).await.doing(|| format!("digest {}", table.name))?;
     Ok(TableDigest { rows: row.try_get(0)?, sum: row.try_get(1)? })
 }
 
