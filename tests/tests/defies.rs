@@ -82,7 +82,10 @@ async fn who_defies_the_fence_has_his_write_on_the_target_or_an_error() {
     open.batch_execute("begin; insert into public.defiant values (4, 1)").await.unwrap();
     let large = connect(&rig).await.unwrap();
     large.batch_execute("insert into public.defiant select 5, n from generate_series(1, 300000) n").await.unwrap();
-    rig.run(&["cut-over", "--yes"]).await.expect_success();
+    // Older than ten seconds by the time the program looks: it takes a while to compare again.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let outcome = rig.run(&["cut-over", "--yes"]).await.expect_success();
+    assert!(outcome.stderr.contains("long transaction") && outcome.stderr.contains("which has written"), "{}", outcome.stderr);
     // They go on against the old server.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(open.batch_execute("commit").await.is_err());

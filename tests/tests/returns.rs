@@ -15,8 +15,7 @@ struct Application {
 }
 
 impl Application {
-    fn start(&mut self, rig: &Rig, application: &azure2neon_local_cloud::application::Application) {
-        let _ = rig;
+    fn start(&mut self, application: &azure2neon_local_cloud::application::Application) {
         self.writer = Some(Writer::start(application.clone(), WRITER));
     }
 
@@ -55,7 +54,7 @@ async fn there_and_back_and_there(source: u32, target: u32) {
     let before = rig.source_state().await;
     let application = rig.application();
     let mut writer = Application::default();
-    writer.start(&rig, &application);
+    writer.start(&application);
     rig.run(&["migrate", "--yes"]).await.expect_success();
     rig.run(&["rollback", "--yes"]).await.expect_failure(2, &["nothing to roll back"]);
     rig.run(&["cut-over", "--yes", "--max-pause", "20s"]).await.expect_success();
@@ -65,7 +64,7 @@ async fn there_and_back_and_there(source: u32, target: u32) {
 
     let status = rig.run(&["status"]).await.expect_success();
     assert!(status.stdout.contains("azure2neon rollback") && status.stdout.contains("Way back"), "{}", status.stdout);
-    writer.start(&rig, &application);
+    writer.start(&application);
     rig.run(&["rollback", "--yes", "--max-pause", "20s"]).await.expect_success();
     writer.expect_moved("azure", &on_source).await;
     expect_sequences_ahead(&on_source).await;
@@ -73,7 +72,7 @@ async fn there_and_back_and_there(source: u32, target: u32) {
     // It is where it was before the cut-over: equal, and it may go again.
     rig.run(&["verify"]).await.expect_success();
     rig.run(&["rollback", "--yes"]).await.expect_failure(2, &["nothing to roll back"]);
-    writer.start(&rig, &application);
+    writer.start(&application);
     rig.run(&["cut-over", "--yes", "--max-pause", "20s"]).await.expect_success();
     writer.expect_moved("neon", &on_target).await;
     expect_sequences_ahead(&on_target).await;
@@ -103,7 +102,11 @@ async fn there_and_back_and_there_from_14() {
 async fn a_rollback_that_is_killed_goes_on_or_begins_afresh() {
     let rig = Rig::small(|_| {}).await;
     rig.run(&["migrate", "--yes"]).await.expect_success();
-    rig.run(&["cut-over", "--yes"]).await.expect_success();
+    // What was kept for the compare after the hand-over dies with the process: the next one compares what both sides hold then.
+    let handed_over = |journal: &str| journal.contains(r#""step":"hand-over","what":"done""#);
+    assert!(rig.run_and_kill(&["cut-over", "--yes", "--final-compare", "after"], handed_over).await);
+    let outcome = rig.run(&["cut-over", "--yes"]).await.expect_success();
+    assert!(outcome.stderr.contains("has ended: the tables are compared as they are now"), "{}", outcome.stderr);
     let target = rig.cloud.compute_superuser("shop", "shop").await.unwrap();
     target.batch_execute("insert into sales.customer (name) values ('of the target')").await.unwrap();
     let ends = [

@@ -68,7 +68,10 @@ impl Summary {
             target_major: target.major(),
             steps,
             bytes: cx.plan.source.bytes,
-            comparison: cx.done("final-compare")?,
+            comparison: match cx.done("compare-rest")? {
+                Some(whole) => Some(whole),
+                None => cx.done("final-compare")?,
+            },
             pause_milliseconds: pause(cx)?,
             looks: residue::look_and_leave(cx).await?,
         })
@@ -76,7 +79,8 @@ impl Summary {
 
     /// Every table was found equal.
     pub fn is_equal(&self) -> bool {
-        self.comparison.as_ref().is_some_and(|comparison| comparison.count(Verdict::Equal) == comparison.tables.len())
+        let is_equal = |comparison: &Comparison| comparison.count(Verdict::Equal) == comparison.tables.len() && comparison.left.is_empty();
+        self.comparison.as_ref().is_some_and(is_equal)
     }
 
     /// Nothing is left that is not kept on purpose.

@@ -34,8 +34,10 @@ pub(crate) async fn raise(cx: &Context, direction: Direction) -> Result<Value> {
 pub(crate) async fn lower(cx: &Context, direction: Direction, before: &FenceBefore) -> Result<()> {
     let database = direction.database(cx);
     if let Ok(held) = cx.held().await {
-        let session = if held.direction == direction { &held.reopener } else { &held.opener };
-        if fence::lower(session, database, before).await.is_ok() {
+        let session = if held.direction == direction { Some(&held.reopener) } else { held.opener.as_ref() };
+        if let Some(session) = session
+            && fence::lower(session, database, before).await.is_ok()
+        {
             return Ok(());
         }
     }

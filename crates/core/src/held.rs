@@ -23,8 +23,8 @@ pub struct Held {
     pub reopener: Session,
     /// In the database that the changes go to.
     pub to: Session,
-    /// In another database of that server, from which a fence of its own is lowered when the application comes.
-    pub opener: Session,
+    /// In another database of that server, from which its own fence is lowered when the application comes; none if it has none.
+    pub opener: Option<Session>,
     /// The sequences to carry over.
     pub sequences: Vec<QualifiedName>,
     /// The unlogged tables to carry over.
@@ -43,8 +43,14 @@ impl Held {
     /// Opens everything.
     pub async fn open(cx: &Context, direction: Direction) -> Result<Self> {
         let beside = fence::beside(&direction.from_endpoint(cx).await?);
-        let beside_to = fence::beside(&direction.other().from_endpoint(cx).await?);
-        let (reopener, opener) = (async { Ok(beside.connect().await?) }, async { Ok(beside_to.connect().await?) });
+        let reopener = async { Ok(beside.connect().await?) };
+        let opener = async {
+            if !cx.folder.touched(direction.other().fence()) {
+                return Ok(None);
+            }
+            let beside = fence::beside(&direction.other().from_endpoint(cx).await?);
+            Ok(Some(beside.connect().await?))
+        };
         let (from, reopener, to, opener) = tokio::try_join!(direction.from_session(cx), reopener, direction.to_session(cx), opener)?;
         // What is moved is what the source had; that the target holds it, too, is known from the compare.
         let source = if direction == Direction::Forward { &from } else { &to };

@@ -181,8 +181,8 @@ fn offline_everything_is_copied_behind_the_fence_and_nothing_replicates() {
     let planned = plan(&survey, &offline, "abcdef").unwrap();
     let ids: Vec<&str> = planned.steps.iter().map(Step::id).collect();
     let expected = [
-        ["create-project", "create-database", "import-schema", "keep-history"].as_slice(),
-        &["fence-writes", "copy-offline", "copy-unlogged-tables", "build-indexes", "set-sequences", "refresh-views", "final-compare"],
+        ["create-project", "create-database", "import-schema", "keep-history", "warm-up"].as_slice(),
+        &["fence-writes", "copy-offline", "build-indexes", "set-sequences", "final-compare"],
         &["hand-over", "drop-marks", "restore-target-settings"],
     ];
     assert_eq!(ids, expected.concat());
@@ -257,8 +257,13 @@ fn a_plan_survives_its_file() {
     let text = serde_json::to_string(&plan).unwrap();
     let again: Plan = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&again).unwrap(), text);
-    let ids: Vec<&str> = again.steps.iter().map(Step::id).collect();
-    assert_eq!(ids.len(), 31);
+    let of = |stage| again.steps.iter().filter(|step| step.stage == stage).map(Step::id).collect::<Vec<_>>();
+    assert_eq!(of(Stage::KeepInStep), ["catch-up", "set-sequences-ahead", "compare-catalogs", "compare"]);
+    assert_eq!(of(Stage::WarmUp), ["compare-again", "prepare-way-back", "warm-up"]);
+    let pause = ["fence-writes", "drain", "set-sequences", "turn-back", "final-compare", "prove-fence", "hand-over"];
+    assert_eq!(of(Stage::CutOver), [&pause[..], &["open-way-back", "compare-rest"]].concat());
+    let back = ["fence-target", "drain-back", "set-sequences-back", "turn-forth", "compare-back", "prove-target-fence", "hand-back"];
+    assert_eq!(of(Stage::RollBack), [&["warm-up-back"], &back[..], &["resume-forward"]].concat());
 }
 
 #[test]
@@ -490,7 +495,7 @@ fn there_is_a_way_back_where_there_can_be_one_and_else_the_plan_says_why() {
     let ids = |plan: &Plan| plan.steps.iter().map(Step::id).collect::<Vec<_>>();
     let usual = of(|_, _| {}).unwrap();
     let at = |id| ids(&usual).iter().position(|step| *step == id).unwrap();
-    assert_eq!(at("prepare-way-back") + 1, at("fence-writes"));
+    assert_eq!(at("prepare-way-back") + 2, at("fence-writes"));
     assert_eq!(at("drop-way-back") + 1, at("drop-subscription"));
     let Action::CreateProject(create) = &usual.step("create-project").unwrap().action else { panic!() };
     assert!(create.spec.publishes && usual.findings.iter().any(|finding| finding.id == "way-back"));
@@ -499,6 +504,10 @@ fn there_is_a_way_back_where_there_can_be_one_and_else_the_plan_says_why() {
     let Action::CreateProject(create) = &without.step("create-project").unwrap().action else { panic!() };
     assert!(!create.spec.publishes && !without.has_way_back() && !ids(&without).contains(&"drop-way-back"));
     assert!(!without.findings.iter().any(|finding| finding.id.contains("way-back")));
+    assert!(without.steps.iter().all(|step| step.stage != Stage::RollBack));
+    of(|_, settings| settings.final_compare = Some(CompareWhen::After)).unwrap();
+    let late = of(|_, settings| (settings.way_back, settings.final_compare) = (Some(false), Some(CompareWhen::After))).unwrap_err();
+    assert!(late.message().contains("needs a way back"), "{late}");
 
     // As its administrator, where the source can't apply changes as the tables' owners.
     let as_itself = of(|survey, _| survey.subscriber.not_as_owner = vec!["public.a".into()]).unwrap();

@@ -50,7 +50,7 @@ pub async fn look_and_leave(cx: &Context) -> Result<Vec<Look>> {
         ("Azure: server parameters", "enable-logical-replication", None),
         ("source: replica identities", "set-replica-identity", None),
         (
-            "source: default_transaction_read_only",
+            "source: the closed database",
             "fence-writes",
             Some("a write to the old server would be lost; `azure2neon finish --reopen-source` lifts it"),
         ),

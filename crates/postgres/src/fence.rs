@@ -34,6 +34,11 @@ pub const PREPARED_TRANSACTIONS: &str = "select gid || ' of ' || owner::pg_catal
 /// Sessions of the database whose transactions are older than ten seconds, each in words.
 pub const LONG_TRANSACTIONS: &str = include_str!("../sql/long_transactions.sql");
 
+/// Ends the clients of the database whose transactions have written and are older than ten seconds.
+pub const END_LONG_WRITERS: &str = "select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity \
+     where datname = pg_catalog.current_database() and backend_type = 'client backend' and pid <> pg_catalog.pg_backend_pid() \
+     and backend_xid is not null and xact_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => 10)";
+
 /// What stood before the fence, to be put back by [`lower`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FenceBefore {

@@ -35,6 +35,7 @@ async fn statements_prepare_on_every_version() {
             fence::CONNECTION_LIMIT,
             fence::PREPARED_TRANSACTIONS,
             fence::LONG_TRANSACTIONS,
+            fence::END_LONG_WRITERS,
             proof::FOREIGN_CHANGES,
             manners::SOURCE_LOAD,
             digest::COMPARED_TABLES,

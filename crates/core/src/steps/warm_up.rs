@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure2neon_postgres::fence::{self, FenceBefore, LONG_TRANSACTIONS, PREPARED_TRANSACTIONS};
+use azure2neon_postgres::fence::{self, END_LONG_WRITERS, FenceBefore, LONG_TRANSACTIONS, PREPARED_TRANSACTIONS};
 use azure2neon_postgres::{Session, barrier, replication};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -49,7 +49,9 @@ const NEAR: Duration = Duration::from_millis(500);
 /// after so long of trying, the pause is tried all the same, for it is bounded.
 const FAR: Duration = Duration::from_secs(30);
 
-/// The witness's slot waits for transactions that run when it is made; longer than this, and they would make the fence's pause long, too.
+/// The witness's slot waits for transactions that run when it is made. Those of the database are long after this time, and ended;
+const SHORT: Duration = Duration::from_secs(12);
+/// those of others on the same server are named after this one.
 const WITNESS: Duration = Duration::from_secs(60);
 
 /// What the places of the hand-over were shortly before the fence.
@@ -99,7 +101,8 @@ impl Operation for WarmUp {
     }
 
     fn describe(&self) -> String {
-        "connect, and name what the fence would wait for or end: prepared and long transactions".into()
+        "connect, name prepared and long transactions, end those that have written for more than 10 s, wait until the other side is near"
+            .into()
     }
 
     fn inverse(&self) -> Option<String> {
@@ -124,7 +127,7 @@ impl Operation for WarmUp {
         }
         let long = found(&held.from, LONG_TRANSACTIONS).await?;
         if !long.is_empty() {
-            cx.events.notice(format!("The fence will end {}: {}", count(long.len(), "long transaction"), long.join("; ")));
+            cx.events.notice(format!("{} will be ended: {}", count(long.len(), "long transaction"), long.join("; ")));
         }
         let warm = WarmedUp {
             before: fence::fence_state(&held.from, self.direction.database(cx)).await?,
@@ -137,7 +140,12 @@ impl Operation for WarmUp {
             way_back::keep_near(cx, self.direction, held.turning()?).await?;
         }
         if let Some((session, witness)) = &held.witness {
-            witness.call(session, WITNESS).await?;
+            // A slot waits for every transaction that has written, as the pause would for those that the fence has to end.
+            held.from.query(END_LONG_WRITERS, &[]).await?;
+            if witness.call(session, SHORT).await.is_err() {
+                held.from.query(END_LONG_WRITERS, &[]).await?;
+                witness.call(session, WITNESS).await?;
+            }
         }
         cx.hold(held).await;
         output(&warm)

@@ -14,7 +14,7 @@ use super::{Connect, Connected};
 
 /// How long to wait before asking the connector again after it could not connect; short, because it bounds how exact an outage is measured.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(2);
-/// The same after a server that does answer refused to write. Longer, because each attempt costs that server a process.
+/// The same after a server that does answer refused the connection or a write. Longer, because each attempt costs that server a process.
 const REFUSED_PAUSE: Duration = Duration::from_millis(5);
 /// After this long without an answer a connection counts as lost.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,7 +57,8 @@ impl Session {
                 }
                 Ok(Err(error)) => {
                     self.failed("connect", &describe(error.as_ref()));
-                    self.rest(RECONNECT_PAUSE).await;
+                    let refused = error.downcast_ref::<tokio_postgres::Error>().is_some_and(|error| error.as_db_error().is_some());
+                    self.rest(if refused { REFUSED_PAUSE } else { RECONNECT_PAUSE }).await;
                 }
                 Err(_) => self.failed("connect", "no answer"),
             }
