@@ -131,19 +131,20 @@ async fn clients_of_pgbouncer_see_no_error_there_and_back() {
         tokio::spawn(connection);
         client
     };
-    let asker = connect().await;
-    ask(&asker, "create table public.taps (client int, n int, primary key (client, n))").await.unwrap();
-    let (stop, stopping) = watch::channel(false);
-    let mut taps = Vec::new();
-    for number in 0..8 {
-        taps.push(tokio::spawn(tap(connect().await, number, stopping.clone())));
-    }
+    ask(&connect().await, "create table public.taps (client int, n int, primary key (client, n))").await.unwrap();
     let run = async |arguments: &[&str]| {
         let mut program = rig.program(arguments);
         program.env("AZURE2NEON_PGBOUNCER_PASSWORD", PASSWORD);
         rig.finish(program).await.expect_success()
     };
+    // It restarts the source once, which ends every connection.
     run(&["migrate", "--yes"]).await;
+    let asker = connect().await;
+    let (stop, stopping) = watch::channel(false);
+    let mut taps = Vec::new();
+    for number in 0..8 {
+        taps.push(tokio::spawn(tap(connect().await, number, stopping.clone())));
+    }
     for (command, owner) in [("cut-over", "shop_owner"), ("rollback", source("user")), ("cut-over", "shop_owner")] {
         run(&[command, "--yes"]).await;
         assert_eq!(ask(&asker, "select current_user").await.unwrap().as_deref(), Some(owner), "after {command}");

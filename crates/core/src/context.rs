@@ -124,7 +124,16 @@ impl Context {
             Err(refused) if fence::is_closed(&refused) && self.folder.touched(fence) => {
                 // One at a time: each ends whoever comes in beside it.
                 let _alone = self.passing.lock().await;
-                fence::pass(&fence::beside(endpoint), &endpoint.database, connect).await
+                let passed = fence::pass(&fence::beside(endpoint), &endpoint.database, connect).await?;
+                if !passed.intruders.is_empty() {
+                    self.events.notice(format!(
+                        "While a session of ours was let into the closed database {}, others came in and were ended: {}. What they \
+                         committed is there alone: stop whoever still writes there.",
+                        endpoint.database,
+                        passed.intruders.join(", ")
+                    ));
+                }
+                Ok((passed.connection, passed.pid))
             }
             opened => opened,
         }

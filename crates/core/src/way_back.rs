@@ -173,7 +173,9 @@ fn other(cx: &Context, direction: Direction) -> String {
 
 /// Turns the direction: stops the forward subscription for good and lets the target's changes flow back, and proves that they do.
 /// After the hand-over. Also lets go of the forward slot, so that the source keeps no WAL for it; that failing is only said.
-pub async fn open(cx: &Context, sides: Sides<'_>) -> Result<()> {
+///
+/// `owner` may drop slots on the source, which lets nobody else in.
+pub async fn open(cx: &Context, sides: Sides<'_>, owner: &Session) -> Result<()> {
     let forth = epochs::feed(cx, 1).name;
     subscription::disable_subscription(sides.target, &forth).await?;
     subscription::enable_subscription(sides.source, &feed(cx).name).await?;
@@ -181,16 +183,16 @@ pub async fn open(cx: &Context, sides: Sides<'_>) -> Result<()> {
         Error::new(error.kind(), format!("the hand-over is done, but the target's changes do not flow back: {error}"))
             .hint("`azure2neon status` shows the way back; the target keeps its changes until it is open or `azure2neon finish` removes it")
     })?;
-    if let Err(error) = let_forward_go(cx, sides).await {
+    if let Err(error) = let_forward_go(cx, sides, owner).await {
         cx.events.notice(format!("The replication slot {forth} is still on the source, which keeps WAL for it: {error}"));
     }
     Ok(())
 }
 
-async fn let_forward_go(cx: &Context, sides: Sides<'_>) -> Result<()> {
+async fn let_forward_go(cx: &Context, sides: Sides<'_>, owner: &Session) -> Result<()> {
     let forth = epochs::feed(cx, 1).name;
     subscription::leave_slot(sides.target, &forth).await?;
-    Ok(replication::drop_slot(&cx.source_as_replication().await?, &forth).await?)
+    Ok(replication::drop_slot(owner, &forth).await?)
 }
 
 /// Waits until everything that was written to the target by now is on the source's disk. Returns the target's position.

@@ -4,7 +4,7 @@
 //! migration's own is ended. Any one alone leaks: a default is overridden by the session that wants to, a session that is open
 //! already heeds neither setting, and one that is ended comes back at once. That it held is then read in the WAL ([`crate::proof`]).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio_postgres::SimpleQueryMessage;
@@ -197,6 +197,16 @@ pub fn is_closed(error: &Error) -> bool {
     error.sqlstate() == Some("53300")
 }
 
+/// A connection that was let into a fenced database.
+pub struct Passed<T> {
+    /// The connection.
+    pub connection: T,
+    /// The server's process behind it.
+    pub pid: i32,
+    /// Who came in beside it, each as `role/application`; they were ended at once, but may have committed something.
+    pub intruders: Vec<String>,
+}
+
 /// Opens a connection to a fenced database, for which the fence opens for a moment. `keeper` connects [`beside`] it as who may change it;
 /// `connect` yields the connection with the server's process behind it. Whoever else came in meanwhile is ended at once.
 ///
@@ -206,30 +216,57 @@ pub async fn pass<T, F: Future<Output = Result<(T, i32)>> + Send>(
     keeper: &Endpoint,
     database: &str,
     connect: impl Fn() -> F + Send + Sync,
-) -> Result<(T, i32)> {
+) -> Result<Passed<T>> {
     let keeper = keeper.connect().await?;
     let name = Ident::new(database);
     let here = "select pg_catalog.count(*), pg_catalog.clock_timestamp()::pg_catalog.text from pg_catalog.pg_stat_activity \
                 where datname = $1 and backend_type in ('client backend', 'walsender', 'autovacuum worker')";
+    let mut intruders = Vec::new();
     for _ in 0..TRIES {
         let row = keeper.query_one(here, &[&database]).await?;
         let (here, since): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
         keeper.batch_execute(&format!("alter database {name} with connection limit {}", here + 1)).await?;
         let entered = connect().await;
         keeper.batch_execute(&format!("alter database {name} with connection limit 0")).await?;
+        let pid = entered.as_ref().map_or(0, |(_, pid)| *pid);
+        intruders.extend(end_since(&keeper, database, pid, &since).await?);
         match entered {
-            Ok((connection, pid)) => {
-                let others = "select pg_catalog.pg_terminate_backend(a.pid) from pg_catalog.pg_stat_activity a \
-                              join pg_catalog.pg_roles r on r.oid = a.usesysid and not r.rolsuper \
-                              where a.datname = $1 and a.backend_type = 'client backend' and a.pid <> $2 \
-                                and a.backend_start >= $3::pg_catalog.text::pg_catalog.timestamptz";
-                keeper.query(others, &[&database, &pid, &since]).await?;
-                return Ok((connection, pid));
-            }
+            Ok((connection, pid)) => return Ok(Passed { connection, pid, intruders }),
             Err(error) if is_closed(&error) => {}
             Err(error) => return Err(error),
         }
     }
     let why = "others take every place that is opened";
     Err(Error::new(ErrorKind::Other, format!("enter the closed database {database}"), why))
+}
+
+/// Ends whoever came into the database since then, but for one process, until nobody is left who could still be on his way in.
+async fn end_since(keeper: &Session, database: &str, but: i32, since: &str) -> Result<Vec<String>> {
+    let others = "select pg_catalog.format('%s/%s', a.usename, coalesce(a.application_name, '')), pg_catalog.pg_terminate_backend(a.pid) \
+                  from pg_catalog.pg_stat_activity a join pg_catalog.pg_roles r on r.oid = a.usesysid and not r.rolsuper \
+                  where a.datname = $1 and a.backend_type = 'client backend' and a.pid <> $2 \
+                    and a.backend_start >= $3::pg_catalog.text::pg_catalog.timestamptz";
+    let starting = "select pg_catalog.count(*) from pg_catalog.pg_locks l join pg_catalog.pg_database d on d.oid = l.objid \
+                    where l.locktype = 'object' and l.classid = 'pg_catalog.pg_database'::pg_catalog.regclass \
+                      and l.mode = 'RowExclusiveLock' and d.datname = $1 and l.pid <> $2";
+    let (mut ended, began, mut quiet) = (Vec::new(), Instant::now(), false);
+    while began.elapsed() < DEADLINE {
+        let on_their_way: i64 = keeper.query_one(starting, &[&database, &but]).await?.try_get(0)?;
+        let found = keeper.query(others, &[&database, &but, &since]).await?;
+        for row in &found {
+            ended.push(row.try_get(0)?);
+        }
+        // Seen twice: who was on his way in at the first look shows at the second.
+        if on_their_way == 0 && found.is_empty() {
+            if quiet {
+                break;
+            }
+            quiet = true;
+        } else {
+            quiet = false;
+        }
+    }
+    ended.sort();
+    ended.dedup();
+    Ok(ended)
 }

@@ -70,7 +70,7 @@ async fn a_fence_ends_every_writer_and_comes_down_again() {
         })
         .await
         .unwrap()
-        .0;
+        .connection;
         passed.batch_execute("insert into public.t values (4)").await.unwrap();
         assert_eq!(fence::fence_state(&session, "app").await.unwrap().connection_limit, 0);
         assert!(fence::is_closed(&app.connect().await.unwrap_err()));

@@ -43,7 +43,13 @@ fn print(verified: &Verified) {
         print_repaired(repaired);
     }
     out(&format!("  {}", total(comparison)));
-    out(&format!("  catalogs: {}", verified.catalogs.note()));
+    // The kinds of expected differences stand in brackets, and would not fit on the same line.
+    let note = verified.catalogs.note();
+    let (note, kinds) = note.split_once(" (").unwrap_or((&note, ""));
+    out(&format!("  catalogs: {note}"));
+    if !kinds.is_empty() {
+        out(&faint(&format!("    {}", kinds.trim_end_matches(')'))));
+    }
     if !verified.recorded {
         out(&faint("  not kept as the run's own result: only some tables were compared, or the target is not in step yet"));
     }

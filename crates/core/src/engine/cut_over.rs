@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::journal::{State, What};
 use crate::plan::{Mode, Stage, Step};
+use crate::steps::{SEQUENCES_AHEAD, set_sequences_again};
 use crate::units;
 
 /// Whoever needs longer than this to come into step would not drain in a bearable time either.
@@ -238,6 +239,11 @@ impl Engine {
             }
         }
         result.map_err(|error| error.in_step(turn.fence))?;
+        // They were set to values that have moved on since; where that fails, `migrate` sets them.
+        let ahead = self.cx.plan.step(SEQUENCES_AHEAD).is_some() && self.cx.folder.touched("set-sequences");
+        if turn.direction == Direction::Forward && ahead && set_sequences_again(&self.cx).await.is_err() {
+            self.cx.folder.record(SEQUENCES_AHEAD, What::Reset)?;
+        }
         for step in self.cx.plan.steps.iter().filter(|step| step.stage == turn.stage && step.id() != turn.warm_up) {
             self.cx.folder.record(step.id(), What::Undone)?;
         }

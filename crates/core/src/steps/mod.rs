@@ -82,7 +82,7 @@ pub(crate) use set_replica_identity::complete_on_target;
 pub use set_replica_identity::{IdentityChange, SetReplicaIdentity};
 pub use set_sequences::SetSequences;
 pub use set_sequences_ahead::SetSequencesAhead;
-pub(crate) use set_sequences_ahead::{demand_unmoved, moved_sequences, set_sequences_again};
+pub(crate) use set_sequences_ahead::{STEP as SEQUENCES_AHEAD, demand_unmoved, moved_sequences, set_sequences_again};
 pub use stream_data::StreamData;
 pub use subscribe::Subscribe;
 pub use turn::Turn;

@@ -27,8 +27,15 @@ impl Operation for OpenWayBack {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let (source, target) = tokio::try_join!(cx.source(), cx.target())?;
-        way_back::open(cx, Sides { source: &source, target: &target }).await?;
+        // With the sessions that are there: where one is let into the closed source, another may come in beside it.
+        if let Ok(held) = cx.held().await
+            && let Some((owner, _)) = &held.witness
+        {
+            way_back::open(cx, Sides { source: &held.from, target: &held.to }, owner).await?;
+            return Ok(Value::Null);
+        }
+        let (source, target, owner) = tokio::try_join!(cx.source(), cx.target(), cx.source_as_replication())?;
+        way_back::open(cx, Sides { source: &source, target: &target }, &owner).await?;
         Ok(Value::Null)
     }
 }

@@ -11,7 +11,7 @@ use crate::operation::{Observed, Operation, output};
 use crate::plan::Effect;
 
 /// Its id.
-const STEP: &str = "set-sequences-ahead";
+pub(crate) const STEP: &str = "set-sequences-ahead";
 
 /// Sets every sequence to the source's value of now. The cut-over sets them again; until then nobody but us moves them, so that one that
 /// was moved is noticed.

@@ -152,6 +152,14 @@ impl Operation for WarmUp {
     }
 
     async fn undo(&self, cx: &Context) -> Result<()> {
+        if let Ok(held) = cx.held().await
+            && held.direction == self.direction
+            && let Some((session, witness)) = &held.witness
+            && witness.dismiss(session).await.is_ok()
+        {
+            cx.let_go().await;
+            return Ok(());
+        }
         cx.let_go().await;
         let witness = held::witness(cx, Vec::new());
         if self.direction == Direction::Back && cx.project_unless_gone().await?.is_none() {
