@@ -122,6 +122,8 @@ impl Rig {
             .arg(self.env_file())
             .args(arguments)
             .envs(self.secrets())
+            // Two stories at a time on two cores, each with a writer: a pause is longer than anybody's would be.
+            .env("AZURE2NEON_MAX_PAUSE", "30s")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
