@@ -39,7 +39,6 @@ async fn abort_cleans_up_the_source_though_somebody_deleted_the_project() {
 async fn a_pause_that_grows_too_long_reopens_the_source() {
     let rig = Rig::small(|_| {}).await;
     rig.run(&["migrate", "--yes"]).await.expect_success();
-    let before = rig.source_state().await;
     // From the fence on nothing comes through to the target any more, so that the drain can't end.
     let link = rig.cloud.nat_link().clone();
     let hold = move |journal: &str| {
@@ -49,14 +48,14 @@ async fn a_pause_that_grows_too_long_reopens_the_source() {
         false
     };
     assert_eq!(rig.run_and_interrupt(&["cut-over", "--yes", "--max-pause", "1500ms"], hold).await, 10);
-    rig.expect_source_unchanged(&before, "afterwards").await;
+    assert!(rig.source_is_open().await);
     assert!(!rig.env_file().exists());
     rig.cloud.nat_link().open();
 
     let outcome = rig.run(&["cut-over", "--yes", "--max-pause", "1ms"]).await;
     let outcome = outcome.expect_failure(10, &["--max-pause", "takes writes again"]);
     assert!(outcome.stderr.contains("the source takes writes again after"), "{}", outcome.stderr);
-    rig.expect_source_unchanged(&before, "afterwards").await;
+    assert!(rig.source_is_open().await);
     let client = rig.cloud.source_superuser(&rig.database).await.unwrap();
     client.batch_execute("insert into sales.visit values (now(), '/late')").await.unwrap();
 
@@ -73,16 +72,17 @@ async fn a_pause_that_grows_too_long_reopens_the_source() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_difference_stops_the_cut_over_and_reopens_the_source() {
+async fn a_difference_stops_the_cut_over_before_writes_are_stopped() {
     let rig = Rig::small(|_| {}).await;
     rig.run(&["migrate", "--yes"]).await.expect_success();
-    let before = rig.source_state().await;
     let target = rig.cloud.compute_superuser("shop", "shop").await.unwrap();
     target.batch_execute("update sales.customer set name = 'x' where id = 7; delete from sales.visit where page = '/3'").await.unwrap();
     let outcome = rig.run(&["cut-over", "--yes"]).await;
-    outcome
-        .expect_failure(9, &["\"sales\".\"customer\"", "other contents", "\"sales\".\"visit\": 500 rows on the source, 450 on the target"]);
-    rig.expect_source_unchanged(&before, "afterwards").await;
+    outcome.expect_failure(
+        9,
+        &["\"sales\".\"customer\"", "id = 7", "column name", "\"sales\".\"visit\": 500 rows on the source, 450 on the target"],
+    );
+    assert!(rig.source_is_open().await);
     assert!(!rig.env_file().exists());
     rig.stop().await;
 }

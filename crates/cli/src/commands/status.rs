@@ -70,7 +70,7 @@ pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
     out(match next.map(|step| step.stage) {
         _ if is_rolling_back => "A rollback was begun: `azure2neon rollback` goes on with it.",
         None => "All done.",
-        Some(Stage::CutOver) if plan.mode == Mode::Offline => {
+        Some(Stage::WarmUp | Stage::CutOver) if plan.mode == Mode::Offline => {
             "The target is prepared. Next: `azure2neon cut-over` stops writes and copies."
         }
         Some(Stage::WarmUp | Stage::CutOver) => "In step and equal, ready to cut over: `azure2neon cut-over`.",
