@@ -123,7 +123,7 @@ impl Rig {
             .args(arguments)
             .envs(self.secrets())
             // Two stories at a time on two cores, each with a writer: a pause is longer than anybody's would be.
-            .env("AZURE2NEON_MAX_PAUSE", "2m")
+            .env("AZURE2NEON_MAX_PAUSE", "90s")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -145,10 +145,14 @@ async fn aborted(rig: Rig, steps: &[&'static str]) {
 async fn interrupted_by_the_operator() {
     let rig = Rig::small(|_| {}).await;
     rig.run(&["migrate", "--yes"]).await.expect_success();
-    let before = rig.source_state().await;
     rig.cloud.nat_link().set_delay(std::time::Duration::from_millis(200));
+    // What a warm-up prepares stays for the next cut-over, and is no difference below.
+    rig.run(&["cut-over", "--yes", "--max-pause", "1ms"]).await.expect_failure(10, &["--max-pause"]);
+    let before = rig.source_state().await;
     rig.cloud.nat_link().cut();
-    let code = rig.run_and_interrupt(&["cut-over", "--yes"], |journal| is_started(journal, "fence-writes")).await;
+    let seen = std::fs::read_to_string(rig.run_folder().join("journal.jsonl")).unwrap().len();
+    let fenced = move |journal: &str| journal.get(seen..).is_some_and(|new| is_started(new, "fence-writes"));
+    let code = rig.run_and_interrupt(&["cut-over", "--yes"], fenced).await;
     assert_eq!(code, 130);
     rig.expect_source_unchanged(&before, "afterwards").await;
     rig.cloud.nat_link().set_delay(std::time::Duration::ZERO);

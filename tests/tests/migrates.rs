@@ -8,7 +8,7 @@ async fn demo(source: u32, target: u32) {
         std::process::Command::new(binary())
             .args(["demo", "--output", "json", "--source-version", &source.to_string(), "--target-version", &target.to_string()])
             // Two at a time on two cores, each with a writer: a pause is longer than anybody's would be.
-            .env("AZURE2NEON_MAX_PAUSE", "2m")
+            .env("AZURE2NEON_MAX_PAUSE", "90s")
             .stdin(std::process::Stdio::null())
             .output()
             .unwrap()

@@ -120,10 +120,13 @@ impl Context {
         fence: &str,
         connect: impl Fn() -> F + Send + Sync,
     ) -> azure2neon_postgres::Result<(T, i32)> {
+        if !self.folder.touched(fence) {
+            return connect().await;
+        }
+        // One at a time, also if no fence stands in the way: while one is let in, whoever else comes in is ended.
+        let _alone = self.passing.lock().await;
         match connect().await {
-            Err(refused) if fence::is_closed(&refused) && self.folder.touched(fence) => {
-                // One at a time: each ends whoever comes in beside it.
-                let _alone = self.passing.lock().await;
+            Err(refused) if fence::is_closed(&refused) => {
                 let passed = fence::pass(&fence::beside(endpoint), &endpoint.database, connect).await?;
                 if !passed.intruders.is_empty() {
                     self.events.notice(format!(
