@@ -1,11 +1,14 @@
 //! Which way the changes flow: to the target, or, after the hand-over, back to the source. What a cut-over does is the same both ways.
 
-use azure2neon_postgres::barrier::Feed;
-use azure2neon_postgres::{Endpoint, QualifiedName, Session, roles};
+use std::time::Duration;
+
+use azure2neon_postgres::barrier::{self, Feed};
+use azure2neon_postgres::{Endpoint, Lsn, QualifiedName, Session, roles};
 use serde::{Deserialize, Serialize};
 
 use crate::context::{Context, FENCE, FENCE_TARGET};
 use crate::error::Result;
+use crate::event::Event;
 
 /// Which way the changes flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +98,13 @@ impl Direction {
             Self::Forward => cx.target().await,
             Self::Back => cx.source().await,
         }
+    }
+
+    /// Waits until everything that was written by now where they come from is on the disk of where they go to, and says meanwhile how far
+    /// that is behind. Returns the position there.
+    pub async fn wait_applied(self, cx: &Context, (from, to): (&Session, &Session), deadline: Duration) -> Result<Lsn> {
+        let report = &mut |lag: &barrier::Lag| cx.events.say(Event::Lag { bytes: lag.bytes });
+        Ok(barrier::wait_applied(from, to, &self.feed(cx), deadline, report).await?)
     }
 
     /// A session where they come from, which may use replication slots there.

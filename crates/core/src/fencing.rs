@@ -1,13 +1,15 @@
 //! The fence around the database that is left, whichever it is.
 
-use azure2neon_postgres::Session;
 use azure2neon_postgres::barrier::barrier_id;
 use azure2neon_postgres::fence::{self, Fence, FenceBefore, FenceProof};
+use azure2neon_postgres::sequences::read_sequences;
+use azure2neon_postgres::{Lsn, QualifiedName, Session};
 use serde_json::Value;
 
 use crate::context::Context;
 use crate::direction::Direction;
 use crate::error::{Error, Result};
+use crate::held::Held;
 use crate::operation::output;
 use crate::plan::Mode;
 
@@ -18,16 +20,29 @@ pub(crate) async fn raise(cx: &Context, direction: Direction) -> Result<Value> {
     // Who can make the application wait does so first: then it sees no error.
     cx.clouds.places.hold_all(cx.max_pause()).await?;
     let (barrier, marker) = (direction.feed(cx).barrier, barrier_id());
+    output(&fence::raise(&held.from, fence_of(cx, &held, &own, (&barrier, &marker))).await?)
+}
+
+/// Does what the pause does, as far as it changes nothing, so that the pause finds everything at hand.
+pub(crate) async fn rehearse(cx: &Context, held: &Held) -> Result<()> {
+    let (barrier, marker) = (held.direction.feed(cx).barrier, barrier_id());
+    let sequences = async { Ok::<_, Error>(read_sequences(&held.to, &held.sequences).await?) };
+    let witness = async {
+        if let Some((session, witness)) = &held.witness {
+            witness.ask(session, Lsn::default()).await?;
+        }
+        Ok(())
+    };
+    let fence = async { Ok(fence::rehearse(&held.from, fence_of(cx, held, &[], (&barrier, &marker))).await?) };
+    tokio::try_join!(fence, sequences, witness)?;
+    Ok(())
+}
+
+fn fence_of<'a>(cx: &'a Context, held: &'a Held, own: &'a [i32], marker: (&'a QualifiedName, &'a str)) -> Fence<'a> {
     // Offline, the copy opens its connections behind the fence.
     let is_online = cx.plan.mode == Mode::Online;
-    let fence = Fence {
-        database: direction.database(cx),
-        own: &own,
-        closed: is_online,
-        sequences: &held.sequences,
-        marker: is_online.then_some((&barrier, &*marker)),
-    };
-    output(&fence::raise(&held.from, fence).await?)
+    let database = held.direction.database(cx);
+    Fence { database, own, closed: is_online, sequences: &held.sequences, marker: is_online.then_some(marker) }
 }
 
 /// Opens it again, from the sessions at hand or from a new one.

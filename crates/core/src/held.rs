@@ -61,9 +61,7 @@ impl Held {
         } else {
             let (source, target) = (cx.source_lane().await?, cx.target_lane().await?);
             let (from, to) = if direction == Direction::Forward { (source, target) } else { (target, source) };
-            let mut ferry = Ferry::new(from, to);
-            ferry.copy(&unlogged).await?;
-            Some(Mutex::new(ferry))
+            Some(Mutex::new(Ferry::new(from, to)))
         };
         let (ready, witness) = match cx.plan.mode {
             Mode::Offline => (None, None),

@@ -30,9 +30,9 @@ impl Observed {
 /// Neighbouring steps of a pause that don't depend on each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Together {
-    /// What makes the other side complete.
+    /// What makes the other side complete: what was written before the fence arrives there, and what replication leaves out.
     Complete,
-    /// What proves that it is.
+    /// What needs it to be complete, and proves that it is.
     Prove,
 }
 

@@ -179,7 +179,7 @@ pub async fn open(cx: &Context, sides: Sides<'_>, owner: &Session) -> Result<()>
     let forth = epochs::feed(cx, 1).name;
     subscription::disable_subscription(sides.target, &forth).await?;
     subscription::enable_subscription(sides.source, &feed(cx).name).await?;
-    wait_back(cx, sides, OPENING).await.map_err(|error| {
+    Direction::Back.wait_applied(cx, (sides.target, sides.source), OPENING).await.map_err(|error| {
         Error::new(error.kind(), format!("the hand-over is done, but the target's changes do not flow back: {error}"))
             .hint("`azure2neon status` shows the way back; the target keeps its changes until it is open or `azure2neon finish` removes it")
     })?;
@@ -195,18 +195,12 @@ async fn let_forward_go(cx: &Context, sides: Sides<'_>, owner: &Session) -> Resu
     Ok(replication::drop_slot(owner, &forth).await?)
 }
 
-/// Waits until everything that was written to the target by now is on the source's disk. Returns the target's position.
-pub async fn wait_back(cx: &Context, sides: Sides<'_>, deadline: Duration) -> Result<Lsn> {
-    let report = &mut |lag: &barrier::Lag| cx.events.say(Event::Lag { bytes: lag.bytes });
-    Ok(barrier::wait_applied(sides.target, sides.source, &feed(cx), deadline, report).await?)
-}
-
 /// Makes the forward slot anew, while the way back is open. Before the target is fenced.
 pub async fn prepare_forward(cx: &Context) -> Result<()> {
     Ok(replication::create_slot(&cx.source_as_replication().await?, &epochs::feed(cx, 1).name, SLOT_DEADLINE).await?)
 }
 
-/// Turns the direction back: the run is then where it was before the cut-over. When the target is fenced and `wait_back` has returned,
+/// Turns the direction back: the run is then where it was before the cut-over. When the target is fenced and all has come from it,
 /// before anybody writes to the source. The way back can be prepared again.
 pub async fn resume_forward(cx: &Context, sides: Sides<'_>) -> Result<()> {
     let (forth, back) = (epochs::feed(cx, 1).name, feed(cx).name);

@@ -13,15 +13,15 @@ pub use verdict::{Verdict, verify};
 
 use std::error::Error as StdError;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
-use self::report::{Log, Shared, milliseconds};
+use self::report::{Shared, milliseconds};
 use self::session::Session;
 
 /// One transaction of the application, as [`WriterReport`] names it: the number of the writer and its sequence number.
@@ -45,8 +45,8 @@ impl Connected {
 
 /// Where the application's database is, now. Any async closure that returns a [`Connected`] will do.
 ///
-/// Called once a session at the start, and again each time a connection is lost or a write is refused, by all sessions at once and every few
-/// milliseconds while it fails. So it must look its destination up anew in each call, return quickly, and not retry by itself.
+/// Called once a session at the start, and again each time a connection is lost or a write is refused, by one session after the other and
+/// every few milliseconds while it fails. So it must look its destination up anew in each call, return quickly, and not retry by itself.
 pub trait Connect: Send + Sync + 'static {
     /// Connects to the server that serves the application at this moment.
     fn connect(&self) -> impl Future<Output = Result<Connected, ConnectError>> + Send;
@@ -90,7 +90,7 @@ impl Writer {
     /// Starts the sessions. They connect by themselves and survive every failure, so this never fails.
     pub fn start(connect: impl Connect, options: WriterOptions) -> Self {
         let (stop, stopping) = watch::channel(false);
-        let shared = Arc::new(Shared { started: Instant::now(), first_seq: first_seq(), log: Mutex::new(Log::default()) });
+        let shared = Arc::new(Shared::new(first_seq()));
         let connect = Arc::new(connect);
         let writers = 1..=i32::try_from(options.sessions).unwrap_or(i32::MAX);
         let sessions = writers
@@ -148,7 +148,9 @@ fn first_seq() -> i64 {
 mod tests {
     use tokio::time::sleep;
 
-    use super::report::Commit;
+    use std::time::Instant;
+
+    use super::report::{Commit, Log};
     use super::*;
 
     fn commit(writer: i32, seq: i64, server: usize, at: Instant) -> Commit {
@@ -159,7 +161,7 @@ mod tests {
     fn an_outage_lies_between_commits_on_two_servers_and_gaps_belong_to_sessions() {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
-        let shared = Shared { started: start, first_seq: 1, log: Mutex::default() };
+        let shared = Shared::new(1);
         let log = Log {
             commits: vec![commit(1, 1, 0, after(0)), commit(2, 1, 0, after(40)), commit(2, 2, 1, after(340)), commit(1, 3, 1, after(400))],
             servers: vec!["azure".to_owned(), "neon".to_owned()],

@@ -1,9 +1,9 @@
 -- What raises the fence once the database is closed. One message, since each round trip is part of the outage: ends every session
 -- that is not ours, until none is left that began before; then nobody writes any more, so that the sequences stand still, and the
--- marker is the last row of all.
+-- marker is the last row of all. Where it isn't said who is ours (null), this is a rehearsal: nobody is ended.
 do $fence$
 declare
-  own pg_catalog.int4[] := pg_catalog.current_setting('azure2neon.own')::pg_catalog.int4[];
+  own pg_catalog.int4[] := nullif(pg_catalog.current_setting('azure2neon.own'), '')::pg_catalog.int4[];
   raised_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
   patience pg_catalog.interval := pg_catalog.current_setting('azure2neon.patience')::pg_catalog.interval;
   starting pg_catalog.int4[];

@@ -112,24 +112,46 @@ pub async fn raise(session: &Session, fence: Fence<'_>) -> Result<FenceProof> {
     raise_inner(session, fence).await.doing(|| format!("fence the database {}", fence.database))
 }
 
-async fn raise_inner(session: &Session, fence: Fence<'_>) -> Result<FenceProof> {
-    let database = Ident::new(fence.database);
+/// Does all of [`raise`] but close the database, end sessions and keep the marker: what would fail then fails now, and the server has
+/// read from its catalogs by then what it needs to be fast.
+///
+/// # Errors
+/// As [`raise`].
+pub async fn rehearse(session: &Session, fence: Fence<'_>) -> Result<()> {
+    let done = session.batch_execute(&format!("begin; {}; rollback", script(fence, None))).await;
+    if done.is_err() {
+        let _ = session.batch_execute("rollback").await;
+    }
+    done.doing(|| format!("rehearse the fence of the database {}", fence.database))
+}
+
+/// What ends the sessions and writes the marker.
+fn script(fence: Fence<'_>, own: Option<&[i32]>) -> String {
     let array = |items: &mut dyn Iterator<Item = String>| literal(&format!("{{{}}}", items.collect::<Vec<_>>().join(",")));
     let quoted = |name: &QualifiedName| format!("\"{}\"", name.to_string().replace('\\', "\\\\").replace('"', "\\\""));
-    let close = if fence.closed { format!("alter database {database} with connection limit 0; ") } else { String::new() };
     let (table, marker) = fence.marker.map_or_else(Default::default, |(table, id)| (table.to_string(), id));
-    // The settings must be committed before anybody is ended, or he would come back under the old ones.
-    let sql = format!(
-        "begin; {close}alter database {database} set {SETTING} = on; commit;
-         begin; set local azure2neon.own = {}; set local azure2neon.patience = '{} ms'; set local azure2neon.sequences = {};
+    format!(
+        "set local azure2neon.own = {}; set local azure2neon.patience = '{} ms'; set local azure2neon.sequences = {};
          set local azure2neon.barrier = {}; set local azure2neon.marker = {};
-         {RAISE}; commit;
-         select pg_catalog.pg_current_wal_insert_lsn(), pg_catalog.current_setting('azure2neon.proof')",
-        array(&mut fence.own.iter().map(i32::to_string)),
+         {RAISE}",
+        own.map_or_else(|| literal(""), |own| array(&mut own.iter().map(i32::to_string))),
         DEADLINE.as_millis(),
         array(&mut fence.sequences.iter().map(quoted)),
         literal(&table),
         literal(marker),
+    )
+}
+
+async fn raise_inner(session: &Session, fence: Fence<'_>) -> Result<FenceProof> {
+    let database = Ident::new(fence.database);
+    let close = if fence.closed { format!("alter database {database} with connection limit 0; ") } else { String::new() };
+    let marker = fence.marker.map_or("", |(_, id)| id);
+    // The settings must be committed before anybody is ended, or he would come back under the old ones.
+    let sql = format!(
+        "begin; {close}alter database {database} set {SETTING} = on; commit;
+         begin; {}; commit;
+         select pg_catalog.pg_current_wal_insert_lsn(), pg_catalog.current_setting('azure2neon.proof')",
+        script(fence, Some(fence.own)),
     );
     let answer = match session.simple_query(&sql).await {
         Ok(answer) => answer,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
+use crate::barrier::MAKE_DURABLE;
 use crate::connect::Session;
 use crate::error::{Doing, Result};
 use crate::ident::Ident;
@@ -55,7 +56,13 @@ impl Witness {
             (&names.join(","), Type::TEXT),
             (&position.to_string(), Type::TEXT),
         ];
-        let row = session.query_typed_one(FOREIGN_CHANGES, &parameters).await.doing(|| "read the log behind the fence")?;
+        let what = || "read the log behind the fence";
+        // The log is read as far as it is on disk, and whoever reads waits for the rest of a record of which only a part is: for seconds
+        // where nobody commits any more. Reading tables makes such records, too (hint bits).
+        let read = session.query_typed_one(FOREIGN_CHANGES, &parameters);
+        let (durable, row) = tokio::join!(session.batch_execute(MAKE_DURABLE), read);
+        durable.doing(what)?;
+        let row = row.doing(what)?;
         Ok(ForeignChanges { transactions: row.try_get(0)?, changes: row.try_get(1)?, tables: row.try_get(2)? })
     }
 

@@ -43,6 +43,10 @@ async fn a_fence_ends_every_writer_and_comes_down_again() {
 
         let before = fence::fence_state(&session, "app").await.unwrap();
         assert_eq!(before, FenceBefore { default_transaction_read_only: None, connection_limit: -1 });
+        fence::rehearse(&session, fence(&ours, &sequences, &barrier, "none")).await.unwrap();
+        assert_eq!(fence::fence_state(&session, "app").await.unwrap(), before);
+        assert!(!barrier::seen_barrier(&session, &barrier, "none").await.unwrap());
+        idle.batch_execute("select 1").await.unwrap();
         let proof = fence::raise(&session, fence(&ours, &sequences, &barrier, "one")).await.unwrap();
         assert!(proof.ended >= 2 && proof.rounds >= 1 && proof.raised_at <= proof.proven_at, "{proof:?}");
         let values: Vec<_> = proof.sequences.iter().map(|value| (value.name.clone(), value.last_value, value.is_called)).collect();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use azure2neon_postgres::{Session, barrier};
+use azure2neon_postgres::Session;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -13,7 +13,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::context::Context;
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
 
 /// So many sessions on each side, each with one process of its server.
 pub(super) const SESSIONS: usize = 4;
@@ -134,10 +133,8 @@ impl<'a> Marker<'a> {
             while wait.pause(TELL).await.is_ok() {}
             std::future::pending().await
         };
-        let feed = self.direction.feed(self.cx);
-        let report = &mut |lag: &barrier::Lag| self.cx.events.say(Event::Lag { bytes: lag.bytes });
         tokio::select! {
-            applied = barrier::wait_applied(&from, &to, &feed, self.deadline, report) => applied?,
+            applied = self.direction.wait_applied(self.cx, (&from, &to), self.deadline) => applied?,
             never = tell => never,
         };
         *turn = Turn { sessions: Some((from, to)), served: serves };

@@ -240,6 +240,10 @@ impl Engine {
         }
         result.map_err(|error| error.in_step(turn.fence))?;
         // They were set to values that have moved on since; where that fails, `migrate` sets them.
+        if let Ok(held) = self.cx.held().await {
+            // What the pause asked of the other side may be under way still, and would set them once more.
+            let _ = held.to.batch_execute("").await;
+        }
         let ahead = self.cx.plan.step(SEQUENCES_AHEAD).is_some() && self.cx.folder.touched("set-sequences");
         if turn.direction == Direction::Forward && ahead && set_sequences_again(&self.cx).await.is_err() {
             self.cx.folder.record(SEQUENCES_AHEAD, What::Reset)?;

@@ -1,14 +1,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure2neon_postgres::{Lsn, barrier};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::epochs;
+use crate::direction::Direction;
 use crate::error::Result;
-use crate::event::Event;
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
 
@@ -35,22 +33,11 @@ impl Operation for CatchUp {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let (source, target) = (cx.source().await?, cx.target().await?);
-        let lsn = wait_applied(cx, &source, &target, DEADLINE).await?;
+        let lsn = Direction::Forward.wait_applied(cx, (&source, &target), DEADLINE).await?;
         Ok(json!({ "lsn": lsn.to_string() }))
     }
 
     fn note(&self, output: &Value) -> String {
         format!("in step at {}", output.get("lsn").and_then(Value::as_str).unwrap_or_default())
     }
-}
-
-/// Writes a barrier on the source and waits until the target has applied and confirmed it.
-pub(crate) async fn wait_applied(
-    cx: &Context,
-    source: &azure2neon_postgres::Session,
-    target: &azure2neon_postgres::Session,
-    deadline: Duration,
-) -> Result<Lsn> {
-    let report = &mut |lag: &barrier::Lag| cx.events.say(Event::Lag { bytes: lag.bytes });
-    Ok(barrier::wait_applied(source, target, &epochs::feed(cx, 1), deadline, report).await?)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::direction::Direction;
 use crate::error::Result;
-use crate::operation::{Observed, Operation};
+use crate::operation::{Observed, Operation, Together};
 use crate::plan::Effect;
 
 /// Waits until the marker that was written behind the last write is applied on the other side, and durable there.
@@ -39,6 +39,10 @@ impl Operation for Drain {
         let feed = self.direction.feed(cx);
         barrier::await_marker(&held.from, &held.to, &feed, (&marker, position), cx.max_pause()).await?;
         Ok(json!({ "lsn": position }))
+    }
+
+    fn together(&self, _cx: &Context) -> Option<Together> {
+        Some(Together::Complete)
     }
 
     fn note(&self, output: &Value) -> String {

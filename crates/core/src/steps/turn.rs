@@ -37,7 +37,7 @@ impl Operation for Turn {
     }
 
     fn together(&self, _cx: &Context) -> Option<Together> {
-        Some(Together::Complete)
+        Some(Together::Prove)
     }
 
     fn note(&self, output: &Value) -> String {

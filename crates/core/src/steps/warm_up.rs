@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure2neon_postgres::fence::{self, END_LONG_WRITERS, FenceBefore, LONG_TRANSACTIONS, PREPARED_TRANSACTIONS};
-use azure2neon_postgres::{Session, barrier, replication};
+use azure2neon_postgres::{Session, replication};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
+use crate::fencing;
 use crate::handover::Before;
 use crate::held::{self, Held};
 use crate::operation::{Observed, Operation, output};
@@ -75,11 +75,9 @@ impl WarmUp {
             return Ok(0);
         }
         let began = clock::stopwatch();
-        let feed = self.direction.feed(cx);
         loop {
             let since = clock::stopwatch();
-            let report = &mut |lag: &barrier::Lag| cx.events.say(Event::Lag { bytes: lag.bytes });
-            barrier::wait_applied(&held.from, &held.to, &feed, FAR, report).await?;
+            self.direction.wait_applied(cx, (&held.from, &held.to), FAR).await?;
             let lag = since.elapsed();
             if lag <= NEAR.min(cx.max_pause() / 4) || began.elapsed() > FAR {
                 return Ok(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
@@ -118,6 +116,10 @@ impl Operation for WarmUp {
             way_back::prepare_forward(cx).await?;
         }
         let held = Held::open(cx, self.direction).await?;
+        if let Some(ferry) = &held.ferry {
+            // Most of it is there then, when the pause copies what has changed since.
+            ferry.lock().await.copy(&held.unlogged).await?;
+        }
         let prepared = found(&held.from, PREPARED_TRANSACTIONS).await?;
         if !prepared.is_empty() {
             let what = format!("prepared transactions may commit behind the fence: {}", prepared.join(", "));
@@ -147,6 +149,7 @@ impl Operation for WarmUp {
                 witness.call(session, WITNESS).await?;
             }
         }
+        fencing::rehearse(cx, &held).await?;
         cx.hold(held).await;
         output(&warm)
     }

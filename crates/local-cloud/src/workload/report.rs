@@ -99,9 +99,15 @@ pub(super) struct Shared {
     pub(super) started: Instant,
     pub(super) first_seq: i64,
     pub(super) log: Mutex<Log>,
+    pub(super) dialing: tokio::sync::Mutex<()>,
 }
 
 impl Shared {
+    /// Nothing has happened yet.
+    pub(super) fn new(first_seq: i64) -> Self {
+        Self { started: Instant::now(), first_seq, log: Mutex::default(), dialing: tokio::sync::Mutex::default() }
+    }
+
     /// The log is only ever appended to, so that it is whole even after a panic of a session that held it.
     pub(super) fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::time::error::Elapsed;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
 use super::report::Shared;
 use super::transaction::{noted, transaction};
-use super::{Connect, Connected};
+use super::{Connect, ConnectError, Connected};
 
 /// How long to wait before asking the connector again after it could not connect; short, because it bounds how exact an outage is measured.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(2);
@@ -47,7 +48,7 @@ impl Session {
     pub(super) async fn run<C: Connect>(mut self, connect: Arc<C>) {
         while !self.stopped() {
             let connecting = tokio::select! {
-                connecting = timeout(PATIENCE, connect.connect()) => connecting,
+                connecting = dial(&self.shared, &*connect) => connecting,
                 _ = self.stopping.changed() => continue,
             };
             match connecting {
@@ -127,6 +128,13 @@ impl Session {
             _ = self.stopping.changed() => {}
         }
     }
+}
+
+/// Connects, one session after the other as the pools of applications do: all at once, again and again, they would take the processor from
+/// both servers just when an outage is measured.
+async fn dial<C: Connect>(shared: &Shared, connect: &C) -> Result<Result<Connected, ConnectError>, Elapsed> {
+    let _alone = shared.dialing.lock().await;
+    timeout(PATIENCE, connect.connect()).await
 }
 
 /// Whether an error concerns one transaction and not the server: a broken constraint, a deadlock, a serialization failure.
