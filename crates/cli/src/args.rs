@@ -105,6 +105,9 @@ pub struct Overrides {
     /// Tables to leave out, in the same form; may be repeated
     #[arg(long = "exclude-table", global = true, value_name = "PATTERN")]
     pub exclude_tables: Vec<String>,
+    /// A finding of `plan` to go on with all the same, by its id, and why; may be repeated
+    #[arg(long, global = true, value_name = "ID=REASON", value_parser = acceptance)]
+    pub accept: Vec<(String, String)>,
     /// How the rows get to Neon
     #[arg(long, global = true, env = "AZURE2NEON_COPY", value_name = "PATH", value_enum)]
     pub copy: Option<CopyChoice>,
@@ -198,7 +201,9 @@ impl From<FinalCompareChoice> for CompareWhen {
 #[derive(Subcommand)]
 pub enum Command {
     /// Print what will be done, and what is already so; changes nothing
-    Plan,
+    Plan(PlanArguments),
+    /// List what `plan` looks for; needs no cloud
+    Checks(ChecksArguments),
     /// Migrate up to "in step and equal, ready to cut over"; with --cut-over all the way. Goes on where a stopped run was
     Migrate(MigrateArguments),
     /// Print how far the run is
@@ -224,6 +229,25 @@ pub enum Command {
     Demo(DemoArguments),
 }
 
+/// Arguments of `plan`.
+#[derive(Args, Clone, Default)]
+pub struct PlanArguments {
+    /// Keep the plan in this file, for `migrate --plan`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// End with 2 if there is something to do, with 0 if there is nothing
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Arguments of `checks`.
+#[derive(Args, Clone)]
+pub struct ChecksArguments {
+    /// As docs/checks.md
+    #[arg(long)]
+    pub markdown: bool,
+}
+
 /// Whether to ask first.
 #[derive(Args, Clone, Default)]
 pub struct Confirmation {
@@ -238,6 +262,9 @@ pub struct MigrateArguments {
     /// Go on with the cut-over and the clean-up
     #[arg(long)]
     pub cut_over: bool,
+    /// Do exactly what the plan in this file says, or refuse if what it rests on has changed
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
     #[command(flatten)]
     pub confirmation: Confirmation,
     #[command(flatten)]
@@ -371,6 +398,15 @@ pub fn size(text: &str) -> Result<i64, String> {
 pub fn rate(text: &str) -> Result<u64, String> {
     let amount = text.strip_suffix("/s").ok_or_else(|| format!("{text:?} is not a rate such as 50MB/s or 20MiB/s"))?;
     size(amount.trim()).map(i64::unsigned_abs)
+}
+
+/// A finding's id and why it is accepted.
+fn acceptance(text: &str) -> Result<(String, String), String> {
+    let (id, reason) = text.split_once('=').unwrap_or((text, ""));
+    if reason.trim().is_empty() {
+        return Err(format!("{text:?} says no reason: --accept 'ID=REASON'"));
+    }
+    Ok((id.trim().to_owned(), reason.trim().to_owned()))
 }
 
 /// A number of workers: each takes a connection to either side; also in the configuration file.

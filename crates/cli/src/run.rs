@@ -8,7 +8,7 @@ use azure2neon_core::door::{self, Door};
 use azure2neon_core::engine::{Engine, unless_stopped};
 use azure2neon_core::event::{Event, Events};
 use azure2neon_core::journal::{RunFolder, read_plan};
-use azure2neon_core::plan::{Mode, PLAN_VERSION, Plan};
+use azure2neon_core::plan::{Mode, PLAN_VERSION, Plan, Step};
 use azure2neon_core::settings::Home;
 use azure2neon_core::{Error, ErrorKind, Result, planner, survey};
 use serde::{Deserialize, Serialize};
@@ -39,12 +39,22 @@ pub struct Opening<'a> {
     pub events: Events,
     /// Turns true when the operator asks to stop.
     pub stop: watch::Receiver<bool>,
+    /// The file of a plan that was made before, which a new run does or refuses.
+    pub plan: Option<PathBuf>,
 }
 
 impl Opening<'_> {
     /// The run in the folder, or a new one that `accept` agrees to.
     pub async fn begin_or_resume(self, accept: impl AsyncFnOnce(&Plan) -> Result<()>) -> Result<Engine> {
-        if read_plan(&self.config.run_folder)?.is_some() {
+        if let Some(begun) = read_plan(&self.config.run_folder)? {
+            let file = self.plan.as_deref().map(|file| plan_of(file, self.config)).transpose()?;
+            if file.is_some_and(|plan| plan.run != begun.run) {
+                return Err(Error::new(
+                    ErrorKind::RunFolder,
+                    format!("the run {} in {} was begun with another plan", begun.run, show(&self.config.run_folder)),
+                )
+                .hint("leave --plan out to go on with it; `azure2neon abort` undoes it"));
+            }
             return self.resume().await;
         }
         let (clouds, access) = self.config.connect(self.environment, &self.events)?;
@@ -52,16 +62,22 @@ impl Opening<'_> {
         if folder.plan()?.is_some() {
             return Err(Error::new(ErrorKind::RunFolder, "another process began a run in this folder just now"));
         }
-        let run = self.beginning(&folder)?;
+        let before = self.plan.as_deref().map(|file| plan_of(file, self.config)).transpose()?;
+        let run = self.beginning(&folder, before.as_ref())?;
         let door = Door { cloud: &*clouds.source, folder: &folder, events: &self.events, run: &run };
         let planned = async {
             if self.config.open_firewall {
                 self.enter(&door, &access).await?;
             }
-            new_plan(self.config, &clouds, &access, &run).await
+            let now = new_plan(self.config, &clouds, &access, &run).await?;
+            match before {
+                None => Ok(now),
+                Some(before) => still_holds(&before, &now).map(|()| before),
+            }
         };
         let begun = async {
             let plan = unless_stopped(self.stop.clone(), planned).await?;
+            plan.refuse_blocked()?;
             accept(&plan).await?;
             folder.keep_plan(&plan)?;
             Ok(plan)
@@ -81,9 +97,9 @@ impl Opening<'_> {
     }
 
     /// The id of the run that this folder is for: the one that an earlier process had come no further than to begin, or a new one.
-    fn beginning(&self, folder: &RunFolder) -> Result<String> {
+    fn beginning(&self, folder: &RunFolder, plan: Option<&Plan>) -> Result<String> {
         if let Some(Beginning { run, server }) = folder.kept(BEGINNING)? {
-            if server == self.config.server {
+            if server == self.config.server && plan.is_none_or(|plan| plan.run == run) {
                 return Ok(run);
             }
             if door::is_open(folder.path())? {
@@ -94,7 +110,7 @@ impl Opening<'_> {
                 .hint(format!("take it back with `azure2neon abort --server {server}`, or name another folder with --run-dir")));
             }
         }
-        let run = run_id();
+        let run = plan.map_or_else(run_id, |plan| plan.run.clone());
         folder.keep(BEGINNING, &Beginning { run: run.clone(), server: self.config.server.clone() })?;
         Ok(run)
     }
@@ -117,7 +133,7 @@ impl Opening<'_> {
         }
         let folder = RunFolder::open(path)?;
         let (clouds, _) = self.config.connect(self.environment, &self.events)?;
-        let run = self.beginning(&folder)?;
+        let run = self.beginning(&folder, None)?;
         Door { cloud: &*clouds.source, folder: &folder, events: &self.events, run: &run }.close().await?;
         folder.archive(&format!("aborted-{run}")).map(Some)
     }
@@ -168,6 +184,37 @@ pub fn no_run(config: &Config) -> Error {
 pub async fn new_plan(config: &Config, clouds: &Clouds, access: &Access, run: &str) -> Result<Plan> {
     let survey = survey::survey(&config.settings, clouds, access).await?;
     planner::plan(&survey, &config.settings, run)
+}
+
+/// The plan in this file, if it is for what the settings name.
+fn plan_of(file: &Path, config: &Config) -> Result<Plan> {
+    let unreadable = |why: String| {
+        Error::new(ErrorKind::Configuration, format!("{} holds no plan: {why}", show(file)))
+            .hint(format!("make one with `azure2neon plan --out {}`", show(file)))
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+    let plan: Plan = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    refuse_another(&plan, config)?;
+    Ok(plan)
+}
+
+/// Refuses a plan that rests on something which has changed, or to which the settings have changed.
+fn still_holds(plan: &Plan, now: &Plan) -> Result<()> {
+    let mut changes = plan.basis.changes(&now.basis);
+    // Figures in the steps may differ as far as the basis bears it.
+    let decided = |plan: &Plan| {
+        let ids: Vec<&str> = plan.steps.iter().map(Step::id).collect();
+        let hand_over = plan.step("hand-over").map(|step| step.action.operation().describe());
+        serde_json::json!([ids, hand_over, plan.target, plan.mode, plan.selection, plan.copy.path])
+    };
+    if changes.is_empty() && decided(plan) != decided(now) {
+        changes.push("the settings are others: with those of now another plan would be made".to_owned());
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Configuration, format!("the plan no longer holds; since it was made:\n  {}", changes.join("\n  ")))
+        .hint("look at the new one: `azure2neon plan --out FILE`; nothing was changed"))
 }
 
 /// Six letters and digits; they become part of names on both servers.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use azure2neon_core::comparison::{Comparison, Verdict};
 use azure2neon_core::context::Context;
 use azure2neon_core::engine::Engine;
+use azure2neon_core::plan::Finding;
 use azure2neon_core::journal::{State, What, read_entries};
 use azure2neon_core::residue::{self, Look};
 use azure2neon_core::{Error, ErrorKind, Result, units};
@@ -28,6 +29,8 @@ pub struct Summary {
     pub bytes: i64,
     /// The final compare, if there was one.
     pub comparison: Option<Comparison>,
+    /// Findings of the plan that were accepted, with the reason.
+    pub accepted: Vec<Finding>,
     /// From the fence to the end of the hand-over, in milliseconds.
     pub pause_milliseconds: Option<u64>,
     /// Where it was looked for what the run made.
@@ -72,6 +75,7 @@ impl Summary {
                 Some(whole) => Some(whole),
                 None => cx.done("final-compare")?,
             },
+            accepted: cx.plan.findings.iter().filter(|finding| finding.accepted.is_some()).cloned().collect(),
             pause_milliseconds: pause(cx)?,
             looks: residue::look_and_leave(cx).await?,
         })
@@ -118,6 +122,9 @@ impl Summary {
         ));
         if let Some(pause) = self.pause_milliseconds {
             out(&format!("  writes were refused for {pause} ms, from the fence to the end of the hand-over"));
+        }
+        for finding in &self.accepted {
+            out(&format!("  accepted: {} ({}): {}", finding.what, finding.id, finding.accepted.as_deref().unwrap_or_default()));
         }
         out(&bold("Left behind"));
         for look in &self.looks {

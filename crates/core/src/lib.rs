@@ -4,7 +4,9 @@
 //! speaks HTTP, knows a terminal or reads the environment.
 
 pub mod access;
+pub mod basis;
 pub mod catalog_comparison;
+pub mod checks;
 pub mod clock;
 pub mod cloud;
 pub mod comparison;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::basis::Basis;
 use crate::cloud::{LostPassword, SourceServer, TargetDatabase};
+use crate::error::{Error, ErrorKind, Result};
 use crate::selection::Selection;
 use crate::settings::Home;
 use crate::steps::Action;
@@ -31,6 +33,9 @@ pub struct Plan {
     pub selection: Selection,
     /// How the rows get there.
     pub copy: PlannedCopy,
+    /// What it rests on.
+    #[serde(default)]
+    pub basis: Basis,
     /// What the operator should know.
     pub findings: Vec<Finding>,
     /// What will be done, in order.
@@ -193,6 +198,21 @@ impl Plan {
         self.step("prepare-way-back").is_some()
     }
 
+    /// Refuses a plan that can't succeed, naming everything that blocks it and that nobody accepted.
+    pub fn refuse_blocked(&self) -> Result<()> {
+        let blocks: Vec<&Finding> = self.findings.iter().filter(|finding| finding.severity == Severity::Blocks && finding.accepted.is_none()).collect();
+        let Some(first) = blocks.first() else { return Ok(()) };
+        let why = match blocks.len() {
+            1 => first.what.clone(),
+            n => {
+                let all: Vec<String> = blocks.iter().map(|finding| format!("  {}: {}", finding.id, finding.what)).collect();
+                format!("{n} findings block the migration:\n{}", all.join("\n"))
+            }
+        };
+        let advice: Vec<&str> = blocks.iter().map(|finding| finding.advice.as_str()).collect();
+        Err(Error::new(ErrorKind::Blocked, why).hint(advice.join("; ")))
+    }
+
     /// The step of this id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id() == id)
@@ -263,8 +283,14 @@ pub struct Finding {
     pub severity: Severity,
     /// What was found.
     pub what: String,
-    /// What happens because of it, or what to do.
+    /// Why that matters.
+    #[serde(default)]
+    pub why: String,
+    /// What to do.
     pub advice: String,
+    /// Why the operator goes on all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
 }
 
 /// How grave a finding is.

@@ -10,16 +10,17 @@ mod way_back;
 use azure2neon_postgres::Inventory;
 use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 
+use crate::basis::Basis;
+use crate::checks::{self, Facts};
 use crate::cloud::InboundRule;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{
-    CopyPath, Finding, MARK_PREFIX, Mode, PLAN_VERSION, Plan, PlannedSource, PlannedTarget, RULE_PREFIX, Severity, Stage, Step,
+    CopyPath, MARK_PREFIX, Mode, PLAN_VERSION, Plan, PlannedSource, PlannedTarget, RULE_PREFIX, Stage, Step,
 };
 use crate::server_checks;
 use crate::settings::Settings;
 use crate::steps::{self, Action, CompareWhen, IdentityChange, ParameterChange, Reverse};
 use crate::survey::Survey;
-use crate::units::count;
 
 /// Our slot and two for tables that are being synchronized, or those of three epochs; one to spare.
 const SLOTS_NEEDED: i64 = 4;
@@ -41,14 +42,15 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     let identities = if settings.mode == Mode::Online { replica_identities(&survey.inventory) } else { Vec::new() };
     let stored: Vec<&Table> = survey.inventory.tables.iter().filter(|table| table.has_storage()).collect();
     let bytes = bytes(&survey.inventory);
-    let found = [
-        server_checks::findings(&survey.server, bytes),
+    let mut findings = [
+        offline::findings(survey, settings),
+        checks::findings(&Facts { survey, settings, identities: &identities }),
         selection::findings(whole, &settings.selection),
         target::findings(survey, settings),
-        findings(&survey.inventory, &identities),
         of_way_back,
     ]
     .concat();
+    checks::accept(&mut findings, &settings.accepted)?;
     Ok(Plan {
         version: PLAN_VERSION,
         run: run.to_owned(),
@@ -65,10 +67,8 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
         mode: settings.mode,
         selection: settings.selection.clone(),
         copy,
-        findings: match settings.mode {
-            Mode::Online => found,
-            Mode::Offline => offline::findings(survey, settings, found),
-        },
+        basis: Basis::of(whole),
+        findings,
         steps,
     })
 }
@@ -168,21 +168,7 @@ fn refuse_impossible(survey: &Survey, settings: &Settings) -> Result<()> {
         Mode::Online => refuse_fixed_parameters(survey)?,
         Mode::Offline => offline::refuse_hidden(survey)?,
     }
-    let blocked = |why: String, hint: &str| Err(Error::new(ErrorKind::Blocked, why).hint(hint.to_owned()));
-    target::refuse_taken(survey)?;
-    if survey.inventory.encoding != "UTF8" {
-        return blocked(
-            format!("the database's encoding is {}; Neon has UTF8 only", survey.inventory.encoding),
-            "convert it on the source first",
-        );
-    }
-    if survey.inventory.large_objects > 0 {
-        return blocked(
-            format!("the database holds {} large objects, which replication never carries", survey.inventory.large_objects),
-            "move them into bytea columns first",
-        );
-    }
-    Ok(())
+    target::refuse_taken(survey)
 }
 
 fn refuse_fixed_parameters(survey: &Survey) -> Result<()> {
@@ -237,100 +223,6 @@ fn replica_identities(inventory: &Inventory) -> Vec<IdentityChange> {
         .collect()
 }
 
-fn findings(inventory: &Inventory, identities: &[IdentityChange]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut add = |id: &str, severity, what: String, advice: &str| {
-        findings.push(Finding { id: id.to_owned(), severity, what, advice: advice.to_owned() });
-    };
-    let names = |tables: Vec<&Table>| tables.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
-    if inventory.tables.is_empty() {
-        add(
-            "no-tables",
-            Severity::Warns,
-            "the database holds no tables".to_owned(),
-            "see that it is the right one: `database` under [source]",
-        );
-    }
-    let full: Vec<&Table> = inventory
-        .tables
-        .iter()
-        .filter(|table| identities.iter().any(|change| change.table == table.name && change.to == ReplicaIdentity::Full))
-        .collect();
-    if !full.is_empty() {
-        add(
-            "tables-without-key",
-            Severity::Note,
-            format!("{} without a primary key or unique index: {}", count(full.len(), "table"), names(full.clone())),
-            "their whole rows identify them during the migration (REPLICA IDENTITY FULL); updates of large ones are slow to apply",
-        );
-    }
-    let unequal: Vec<&Table> = full.into_iter().filter(|table| !table.equality_for_all_columns).collect();
-    if !unequal.is_empty() {
-        add(
-            "tables-without-equality",
-            Severity::Warns,
-            format!(
-                "{} with a column type that can't be compared (json, xml, point …): {}",
-                count(unequal.len(), "table without key"),
-                names(unequal)
-            ),
-            "inserts replicate; an update or delete during the migration stops it. Add a primary key if there are any",
-        );
-    }
-    let unlogged: Vec<&Table> = inventory.tables.iter().filter(|table| table.persistence == Persistence::Unlogged).collect();
-    if !unlogged.is_empty() {
-        add(
-            "unlogged-tables",
-            Severity::Note,
-            format!("{}: {}", count(unlogged.len(), "unlogged table"), names(unlogged)),
-            "copied inside the pause and logged on the target: Neon would empty an unlogged table at each suspend",
-        );
-    }
-    let guarded: Vec<&Table> = inventory.tables.iter().filter(|table| table.row_security).collect();
-    if !guarded.is_empty() {
-        add(
-            "row-security",
-            Severity::Note,
-            format!("{} with row-level security: {}", count(guarded.len(), "table"), names(guarded)),
-            "every row is copied: that the role which reads them sees all of them is proven before the copy",
-        );
-    }
-    if !inventory.foreign_tables.is_empty() {
-        let list: Vec<String> = inventory.foreign_tables.iter().map(ToString::to_string).collect();
-        add(
-            "foreign-tables",
-            Severity::Warns,
-            format!("{}: {}", count(list.len(), "foreign table"), list.join(", ")),
-            "their rows live elsewhere and are not copied; user mappings, which hold passwords, are not carried over",
-        );
-    }
-    if !inventory.always_triggers.is_empty() {
-        add(
-            "always-triggers",
-            Severity::Warns,
-            format!("triggers that also fire for replicated rows: {}", inventory.always_triggers.join(", ")),
-            "they run on both sides while the target follows the source; what they write may differ",
-        );
-    }
-    if !inventory.subscriptions.is_empty() {
-        add(
-            "subscriptions",
-            Severity::Warns,
-            format!("the database subscribes to others: {}", inventory.subscriptions.join(", ")),
-            "subscriptions are not carried over; their writes can't be fenced",
-        );
-    }
-    if !matches!(inventory.collate.as_str(), "C" | "C.UTF-8" | "C.utf8" | "POSIX") {
-        add(
-            "collation",
-            Severity::Warns,
-            format!("the database sorts by {}, the target by C.UTF-8", inventory.collate),
-            "ORDER BY on text and ranges of text give another order on the target; indexes are built there, so that nothing is corrupt",
-        );
-    }
-    findings
-}
-
 #[cfg(test)]
 #[path = "planner_tests.rs"]
-mod tests;
+pub(crate) mod tests;

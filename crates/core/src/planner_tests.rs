@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::settings::{CopyManners, Destination, HandOver, Home, Network};
 #[path = "planner/target_tests.rs"]
 mod target_tests;
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         source_database: "shop".into(),
         source_user: None,
@@ -29,6 +30,7 @@ fn settings() -> Settings {
         target_role: None,
         subscription_sslmode: "require".into(),
         expected_failures: Vec::new(),
+        accepted: BTreeMap::new(),
         max_pause: None,
         final_compare: None,
         way_back: None,
@@ -50,7 +52,7 @@ fn parameter(name: &str, value: &str) -> Parameter {
     Parameter { name: name.into(), value: value.into(), default: value.into(), dynamic: false, read_only: false, pending_restart: false }
 }
 
-fn table(name: &str) -> Table {
+pub(crate) fn table(name: &str) -> Table {
     Table {
         oid: 1,
         name: QualifiedName::new("public", name),
@@ -79,7 +81,7 @@ fn table(name: &str) -> Table {
     }
 }
 
-fn survey(tables: Vec<Table>) -> Survey {
+pub(crate) fn survey(tables: Vec<Table>) -> Survey {
     Survey {
         server: SourceServer {
             name: "shop-prod".into(),
@@ -98,6 +100,10 @@ fn survey(tables: Vec<Table>) -> Survey {
         parameters: vec![parameter("wal_level", "replica"), parameter("max_replication_slots", "10"), parameter("max_wal_senders", "10")],
         slots: 0,
         senders: 0,
+        assessment: BTreeMap::new(),
+        definitions: BTreeMap::new(),
+        firewall: BTreeSet::new(),
+        clock_skew_milliseconds: 0,
         dependents: Vec::new(),
         hidden: Vec::new(),
         subscriber: SubscriberRights { may_subscribe: true, ..SubscriberRights::default() },
@@ -333,7 +339,7 @@ fn what_can_not_work_is_refused_before_anything_is_done() {
     let refused = |change: fn(&mut Survey)| {
         let mut survey = survey(vec![table("a")]);
         change(&mut survey);
-        plan(&survey, &settings(), "abcdef").unwrap_err().kind()
+        plan(&survey, &settings(), "abcdef").and_then(|plan| plan.refuse_blocked()).unwrap_err().kind()
     };
     let project = TargetProject {
         id: "p".into(),

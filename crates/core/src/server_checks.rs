@@ -1,9 +1,8 @@
-//! What about the source server rules a migration out, and what may hurt one.
+//! What about the source server rules a migration out.
 
 use crate::cloud::SourceServer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Finding, Mode, Severity};
-use crate::units;
+use crate::plan::Mode;
 
 /// The oldest source that this version handles.
 const OLDEST_SOURCE: u32 = 14;
@@ -56,48 +55,9 @@ pub(crate) fn refuse_tokens(server: &SourceServer) -> Result<()> {
     )))
 }
 
-/// What the operator should know of it; the database takes so many bytes.
-pub(crate) fn findings(server: &SourceServer, bytes: i64) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut add = |id: &str, severity, what: String, advice: String| {
-        findings.push(Finding { id: id.to_owned(), severity, what, advice });
-    };
-    if server.high_availability {
-        add(
-            "high-availability",
-            Severity::Warns,
-            "the server has a standby, which does not have the migration's replication slot".to_owned(),
-            "after a failover the run stops and says that the slot is gone: `azure2neon abort`, then copy again. Keep maintenance and \
-             planned failovers out of the way"
-                .to_owned(),
-        );
-    }
-    if let Some(storage) = server.storage.filter(|storage| !storage.grows && bytes > storage.bytes - bytes) {
-        add(
-            "storage-does-not-grow",
-            Severity::Warns,
-            format!("the database takes {} of {}, and the storage doesn't grow", units::bytes(bytes), units::bytes(storage.bytes)),
-            format!(
-                "the source keeps all changes until the target has them, and Azure stops writes when the disk is full: `{}`",
-                server.az_update("--storage-auto-grow Enabled")
-            ),
-        );
-    }
-    if server.burstable {
-        add(
-            "burstable",
-            Severity::Note,
-            "the server is Burstable: its CPU is throttled when the credits are used up".to_owned(),
-            "the copy and the compares use them; other queries may get slow meanwhile".to_owned(),
-        );
-    }
-    findings
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::Storage;
 
     fn server() -> SourceServer {
         SourceServer {
@@ -126,16 +86,5 @@ mod tests {
         assert!(refuse_tokens(&SourceServer { token_login: true, ..server() }).is_ok());
         let error = refuse_tokens(&server()).unwrap_err();
         assert!(error.kind() == ErrorKind::Blocked && error.remedy().unwrap().contains("--microsoft-entra-auth Enabled"), "{error:?}");
-    }
-
-    #[test]
-    fn what_may_hurt_is_found_and_nothing_else() {
-        let ids = |server: SourceServer| findings(&server, 60 << 30).into_iter().map(|finding| finding.id).collect::<Vec<_>>();
-        let disk = |gib: i64, grows| Some(Storage { bytes: gib << 30, grows });
-        assert!(ids(server()).is_empty());
-        assert!(ids(SourceServer { storage: disk(64, true), ..server() }).is_empty());
-        assert!(ids(SourceServer { storage: disk(128, false), ..server() }).is_empty());
-        assert_eq!(ids(SourceServer { storage: disk(64, false), ..server() }), ["storage-does-not-grow"]);
-        assert_eq!(ids(SourceServer { high_availability: true, burstable: true, ..server() }), ["high-availability", "burstable"]);
     }
 }

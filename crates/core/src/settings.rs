@@ -1,5 +1,6 @@
 //! What the operator decides. The command line reads it from a file, the environment and flags; secrets are apart.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub subscription_sslmode: String,
     /// Schema statements that may fail, as `KIND name` (`FUNCTION public.f(integer)`) with `*` for any run of characters.
     pub expected_failures: Vec<String>,
+    /// Findings that the operator has accepted, by their ids, each with a reason.
+    pub accepted: BTreeMap<String, String>,
     /// How long the source may refuse writes before the hand-over; the mode decides if it isn't said.
     pub max_pause: Option<Duration>,
     /// When both sides are compared for the last time; the planner decides if it isn't said.

@@ -1,17 +1,22 @@
 //! Looks at both clouds and the source, and changes nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use azure2neon_postgres::assessment::{self, Hit};
+use azure2neon_postgres::catalog::catalog;
 use azure2neon_postgres::dependents::{self, Dependent};
 use azure2neon_postgres::fence::{self, FenceBefore};
 use azure2neon_postgres::roles::SubscriberRights;
-use azure2neon_postgres::{Inventory, inventory, roles};
+use azure2neon_postgres::{Inventory, Session, inventory, roles};
 
 use crate::access::{Access, Login};
-use crate::cloud::{EgressAddresses, LostPassword, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
+use crate::basis;
+use crate::clock;
+use crate::cloud::{EgressAddresses, InboundRule, LostPassword, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
 use crate::context::{Clouds, target_endpoint};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::Mode;
+use crate::plan::{Mode, RULE_PREFIX};
 use crate::server_checks;
 use crate::settings::{Home, Settings};
 
@@ -32,6 +37,14 @@ pub struct Survey {
     pub senders: i64,
     /// What the database holds.
     pub inventory: Inventory,
+    /// The source's firewall rules, but for those of runs of this program, as `name first-last`.
+    pub firewall: BTreeSet<String>,
+    /// What the source's catalog holds, each with a digest of its definition.
+    pub definitions: BTreeMap<String, String>,
+    /// What the checks of the database found, by their ids.
+    pub assessment: BTreeMap<&'static str, Vec<Hit>>,
+    /// By how much this machine's clock is ahead of the source's, in milliseconds.
+    pub clock_skew_milliseconds: i64,
     /// What can't be without the tables that are not moved.
     pub dependents: Vec<Dependent>,
     /// Tables of which the login does not see every row; looked for where it is the login that reads them.
@@ -105,6 +118,9 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
     let region_closed = clouds.target.region_closed(&region.0);
     let user = settings.source_user.clone().unwrap_or_else(|| server.admin_login.clone());
     let parameters = clouds.source.parameters(&PARAMETERS).await?;
+    let of_others = |rule: &InboundRule| !rule.name.starts_with(RULE_PREFIX);
+    let shown = |rule: InboundRule| format!("{} {}-{}", rule.name, rule.start, rule.end);
+    let firewall = clouds.source.inbound_rules().await?.into_iter().filter(of_others).map(shown).collect();
 
     let endpoint = access.source_endpoint(settings, &server.host, &user, "azure2neon_plan").await?;
     let source = access.connect(&server, &endpoint).await?;
@@ -116,6 +132,9 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
             &[],
         )
         .await?;
+    let clock_skew_milliseconds = clock_skew(&source, round_trip).await?;
+    let assessment = assessment::assess(&source).await?;
+    let definitions = basis::definitions(&catalog(&source).await?);
     let inventory = inventory::inventory(&source).await?;
     let left_out = settings.selection.left_out(&inventory);
     let moved: Vec<u32> = inventory.tables.iter().filter(|table| !left_out.contains(&table.name)).map(|table| table.oid).collect();
@@ -128,6 +147,10 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         hidden,
         subscriber,
         inventory,
+        assessment,
+        definitions,
+        firewall,
+        clock_skew_milliseconds,
         fence: fence::fence_state(&source, &settings.source_database).await?,
         slots: used.get(0),
         senders: used.get(1),
@@ -143,6 +166,14 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         existing,
         egress,
     })
+}
+
+/// By how much this machine's clock is ahead of the server's, in milliseconds, give or take half a round trip.
+async fn clock_skew(source: &Session, round_trip: Duration) -> Result<i64> {
+    let sql = "select (pg_catalog.extract('epoch', pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int8";
+    let there: i64 = source.query_one(sql, &[]).await?.try_get(0)?;
+    let half = i64::try_from(round_trip.as_millis() / 2).unwrap_or_default();
+    Ok(clock::now().as_millisecond() - half - there)
 }
 
 /// The project and branch of these ids or names, and what they hold.

@@ -3,6 +3,7 @@
 //! Nothing here knows a cloud, a plan or a terminal. Every function either proves what it returns or fails with an [`Error`]
 //! that names what was tried; nothing that holds a password can be displayed.
 
+pub mod assessment;
 pub mod barrier;
 pub mod catalog;
 pub mod connect;

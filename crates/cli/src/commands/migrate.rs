@@ -13,13 +13,13 @@ use crate::run::Opening;
 use crate::{render, summary, terminal};
 
 fn opening<'a>(global: &Global, config: &'a Config) -> Result<Opening<'a>> {
-    Ok(Opening { config, environment: &environment, events: render::events(global.output), stop: stop_signal()? })
+    Ok(Opening { config, environment: &environment, events: render::events(global.output), stop: stop_signal()?, plan: None })
 }
 
 /// `migrate`: up to "in step and equal", or all the way.
 pub async fn migrate(global: &Global, mut config: Config, arguments: MigrateArguments) -> Result<ExitCode> {
     config.settings.restart_on_restore = arguments.restoring.restart;
-    let engine = opening(global, &config)?
+    let engine = Opening { plan: arguments.plan.clone(), ..opening(global, &config)? }
         .begin_or_resume(async |plan| {
             if !arguments.confirmation.yes {
                 super::plan::print(plan, |_| "");

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod checks;
 mod demo;
 mod local_cloud;
 mod migrate;
@@ -24,11 +25,12 @@ pub async fn execute(arguments: Arguments) -> Result<ExitCode> {
     match command {
         Command::LocalCloud(LocalCloudCommand::Up(up)) => return local_cloud::up(&global, up).await,
         Command::Demo(demo) => return demo::run(&global, demo).await,
+        Command::Checks(arguments) => return Ok(checks::run(&global, &arguments)),
         _ => {}
     }
     let config = Config::load(&global)?;
     match command {
-        Command::Plan => plan::run(&global, &config).await,
+        Command::Plan(arguments) => plan::run(&global, &config, &arguments).await,
         Command::Status => status::run(&global, &config).await,
         Command::Pause => pause::pause(&global, &config).await,
         Command::Resume => pause::resume(&global, &config).await,
@@ -38,7 +40,7 @@ pub async fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Rollback(confirmation) => migrate::rollback(&global, config, confirmation).await,
         Command::Finish(arguments) => migrate::finish(&global, config, arguments).await,
         Command::Abort(arguments) => migrate::abort(&global, config, arguments).await,
-        Command::LocalCloud(_) | Command::Demo(_) => Ok(ExitCode::SUCCESS),
+        Command::LocalCloud(_) | Command::Demo(_) | Command::Checks(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

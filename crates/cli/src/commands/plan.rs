@@ -1,17 +1,21 @@
+use std::path::Path;
 use std::process::ExitCode;
 
-use azure2neon_core::Result;
 use azure2neon_core::journal::{State, read_plan, read_step_states};
-use azure2neon_core::plan::{Plan, Severity, Stage};
-use azure2neon_core::units;
+use azure2neon_core::plan::{Plan, Severity, Stage, Step};
+use azure2neon_core::{Error, ErrorKind, Result, units};
 
-use crate::args::Global;
+use crate::args::{Global, PlanArguments};
 use crate::config::Config;
+use crate::exit;
 use crate::run::{new_plan, run_id};
 use crate::terminal::{bad, bold, faint, good, out};
 
+/// With `--detailed-exitcode`, as Terraform's.
+const SOMETHING_TO_DO: u8 = 2;
+
 /// Prints the plan of the folder's run, or of the one that `migrate` would begin.
-pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
+pub async fn run(global: &Global, config: &Config, arguments: &PlanArguments) -> Result<ExitCode> {
     let begun = read_plan(&config.run_folder)?;
     let is_begun = begun.is_some();
     let plan = match begun {
@@ -21,20 +25,43 @@ pub async fn run(global: &Global, config: &Config) -> Result<ExitCode> {
             new_plan(config, &clouds, &access, &run_id()).await?
         }
     };
+    let states = read_step_states(&config.run_folder)?;
+    if let Some(file) = &arguments.out {
+        keep(&plan, file)?;
+    }
     if global.is_json() {
         out(&serde_json::to_string_pretty(&plan).unwrap_or_default());
-        return Ok(ExitCode::SUCCESS);
+        if let Err(blocked) = plan.refuse_blocked() {
+            return Ok(ExitCode::from(exit::code(blocked.kind())));
+        }
+    } else {
+        print(&plan, |id| match states.get(id) {
+            Some(State::Done { .. }) => "done",
+            Some(State::Started) => "begun",
+            _ => "",
+        });
+        if !is_begun {
+            plan.refuse_blocked()?;
+            out(&match &arguments.out {
+                None => "Nothing was changed. `azure2neon migrate` does this up to the cut-over; with --cut-over all of it.".to_owned(),
+                Some(file) => format!(
+                    "Nothing was changed. `azure2neon migrate --plan {}` does exactly this up to the cut-over, or refuses if what it \
+                     rests on has changed.",
+                    file.display()
+                ),
+            });
+        }
     }
-    let states = read_step_states(&config.run_folder)?;
-    print(&plan, |id| match states.get(id) {
-        Some(State::Done { .. }) => "done",
-        Some(State::Started) => "begun",
-        _ => "",
-    });
-    if !is_begun {
-        out("Nothing was changed. `azure2neon migrate` does this up to the cut-over; with --cut-over all of it.");
-    }
-    Ok(ExitCode::SUCCESS)
+    let is_done = |step: &Step| matches!(states.get(step.id()), Some(State::Done { .. }));
+    let is_left = plan.steps.iter().any(|step| step.stage != Stage::RollBack && !is_done(step));
+    Ok(if arguments.detailed_exitcode && is_left { ExitCode::from(SOMETHING_TO_DO) } else { ExitCode::SUCCESS })
+}
+
+fn keep(plan: &Plan, file: &Path) -> Result<()> {
+    let text = serde_json::to_string_pretty(plan).unwrap_or_default();
+    std::fs::write(file, text).map_err(|error| {
+        Error::new(ErrorKind::Configuration, format!("could not write the plan to {}", file.display())).because(error)
+    })
 }
 
 /// Prints a plan; `mark` is put before each step.
@@ -71,7 +98,13 @@ pub fn print(plan: &Plan, mark: impl Fn(&str) -> &'static str) {
             Severity::Warns => bold("warning:"),
             Severity::Blocks => bad("blocks:"),
         };
-        out(&format!("{word} {}\n  {}", finding.what, faint(&finding.advice)));
+        out(&format!("{word} {} {}", finding.what, faint(&format!("[{}]", finding.id))));
+        for line in [&finding.why, &finding.advice] {
+            out(&format!("  {}", faint(line)));
+        }
+        if let Some(reason) = &finding.accepted {
+            out(&format!("  {} {reason}", good("accepted:")));
+        }
     }
     let mut stage = None;
     for step in &plan.steps {

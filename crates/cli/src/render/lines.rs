@@ -68,7 +68,7 @@ pub fn line(event: &Event) -> Option<String> {
                 Severity::Warns => bold("warning"),
                 Severity::Blocks => bad("blocks"),
             };
-            format!("{word} {}: {}\n     {}", finding.id, finding.what, faint(&finding.advice))
+            format!("{word} {}: {}\n     {}\n     {}", finding.id, finding.what, faint(&finding.why), faint(&finding.advice))
         }
         Event::Stage { stage } => bold(stage.title()),
         Event::StepStarted { step, what } => format!("  {} {step}: {what}", faint("·")),

@@ -3,16 +3,14 @@
 use super::copy::division;
 use super::cut_over::{hand_over, refresh, unlogged};
 use super::{bytes, target};
+use crate::checks;
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Finding, MARK_PREFIX, PlannedTarget, Severity, Stage, Step};
+use crate::plan::{Finding, MARK_PREFIX, Mode, PlannedTarget, Stage, Step};
 use crate::settings::Settings;
 use crate::steps::{self, Action, CompareWhen};
 use crate::survey::Survey;
 use crate::units;
-
-/// Findings of what only replication depends on.
-const OF_REPLICATION: [&str; 3] = ["high-availability", "storage-does-not-grow", "always-triggers"];
 
 /// The steps: all that can be done before the fence, and everything else behind it.
 pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget, run: &str) -> Vec<Step> {
@@ -54,24 +52,20 @@ pub(super) fn refuse_hidden(survey: &Survey) -> Result<()> {
         )))
 }
 
-/// What the operator should know, of all that was found and of this mode.
-pub(super) fn findings(survey: &Survey, settings: &Settings, mut found: Vec<Finding>) -> Vec<Finding> {
-    found.retain(|finding| !OF_REPLICATION.contains(&finding.id.as_str()));
+/// What the operator should know of this mode.
+pub(super) fn findings(survey: &Survey, settings: &Settings) -> Vec<Finding> {
+    if settings.mode == Mode::Online {
+        return Vec::new();
+    }
     let limit = units::milliseconds(u64::try_from(settings.max_pause_in(settings.mode).as_millis()).unwrap_or(u64::MAX));
-    found.insert(
-        0,
-        Finding {
-            id: "offline".to_owned(),
-            severity: Severity::Warns,
-            what: format!(
-                "offline: from the fence to the hand-over the source refuses writes, while {} are copied, indexed and compared",
-                units::bytes(bytes(&survey.inventory))
-            ),
-            advice: format!(
-                "after {limit} without a hand-over (--max-pause) the source takes writes again, and the next attempt copies everything \
-                 anew; a rehearsal shows how long it takes"
-            ),
-        },
-    );
-    found
+    vec![checks::offline::CHECK.finding(
+        format!(
+            "offline: from the fence to the hand-over the source refuses writes, while {} are copied, indexed and compared",
+            units::bytes(bytes(&survey.inventory))
+        ),
+        format!(
+            "after {limit} without a hand-over (--max-pause) the source takes writes again, and the next attempt copies everything \
+             anew; a rehearsal shows how long it takes"
+        ),
+    )]
 }

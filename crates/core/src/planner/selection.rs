@@ -3,8 +3,9 @@
 use azure2neon_postgres::QualifiedName;
 use azure2neon_postgres::dependents::{Dependent, DependentKind};
 
+use crate::checks::{self, Check};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Finding, Severity};
+use crate::plan::Finding;
 use crate::selection::{self, HINT, Selection, plain, roots};
 use crate::settings::matches_pattern;
 use crate::survey::Survey;
@@ -64,10 +65,10 @@ pub(super) fn stays_behind(dependents: &[Dependent]) -> Vec<String> {
 /// What the operator should know of it.
 pub(super) fn findings(survey: &Survey, selection: &Selection) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut add = |id: &str, severity, (one, rest): (&str, &str), names: Vec<String>, advice: &str| {
+    let mut add = |check: &Check, (one, rest): (&str, &str), names: Vec<String>, advice: &str| {
         if !names.is_empty() {
             let what = format!("{} {rest}: {}", units::count(names.len(), one), listed(&names));
-            findings.push(Finding { id: id.to_owned(), severity, what, advice: advice.to_owned() });
+            findings.push(check.finding(what, advice));
         }
     };
     let of = |kind| -> Vec<String> {
@@ -75,32 +76,28 @@ pub(super) fn findings(survey: &Survey, selection: &Selection) -> Vec<Finding> {
         told.map(|dependent| format!("{} (needs {})", dependent.identity, dependent.needs)).collect()
     };
     add(
-        "tables-left-out",
-        Severity::Note,
+        &checks::tables_left_out::CHECK,
         ("table", "left out"),
         selection.left_out(&survey.inventory).iter().map(plain).collect(),
-        "they stay on the source alone, with all that is theirs; partitions go with their root",
+        "--table and --exclude-table say which are moved",
     );
     add(
-        "foreign-keys-leave-selection",
-        Severity::Warns,
+        &checks::foreign_keys_leave_selection::CHECK,
         ("foreign key", "to what is left out"),
         of(DependentKind::ForeignKey),
-        "not created on the target, where nothing keeps the rows' references from then on",
+        "select what they refer to as well, or see that the application keeps the references",
     );
     add(
-        "views-leave-selection",
-        Severity::Warns,
+        &checks::views_leave_selection::CHECK,
         ("view", "of what is left out"),
         of(DependentKind::View),
-        "not created on the target; the application can't read them there",
+        "select what they read as well, or see that nobody needs them there",
     );
     add(
-        "objects-leave-selection",
-        Severity::Warns,
+        &checks::objects_leave_selection::CHECK,
         ("object", "made of what is left out"),
         of(DependentKind::Object),
-        "not created on the target; what the bodies of other functions refer to is not looked into",
+        "select what they are made of as well, or see that nobody needs them there",
     );
     findings
 }

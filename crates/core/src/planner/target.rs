@@ -1,8 +1,9 @@
 //! What is decided of the target: where it is, what of it is made, how its compute and project are set meanwhile and then.
 
+use crate::checks::{self, Check};
 use crate::cloud::{ProjectSpec, TargetDatabase, TargetSettings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Finding, Makes, PlannedTarget, Severity};
+use crate::plan::{Finding, Makes, PlannedTarget};
 use crate::settings::Settings;
 use crate::steps::{self, Action, ChangeTargetSettings};
 use crate::survey::{ExistingTarget, Survey};
@@ -207,19 +208,16 @@ pub(super) fn restore(survey: &Survey, settings: &Settings) -> Action {
 /// What the operator should know of the target.
 pub(super) fn findings(survey: &Survey, settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut add = |id: &str, severity, what: String, advice: &str| {
-        findings.push(Finding { id: id.to_owned(), severity, what, advice: advice.to_owned() });
-    };
+    let mut add = |check: &Check, what: String, advice: &str| findings.push(check.finding(what, advice));
     let raised = match &survey.existing {
         None => settings.migration_compute,
         Some(there) => raise(settings, there).to.compute,
     };
     if let (Some(there), Some(range)) = (&survey.existing, raised) {
         add(
-            "target-restart",
-            Severity::Warns,
+            &checks::target_restart::CHECK,
             format!("the compute of the Neon project {} is set to {range} CU at the start, which restarts it", there.project.name),
-            "sessions in its other databases drop for some seconds; leave `migration_compute` under [target] out to avoid that",
+            "leave `migration_compute` under [target] out to avoid that",
         );
     }
     let after = settings.compute.or_else(|| survey.existing.as_ref()?.settings.compute);
@@ -227,18 +225,16 @@ pub(super) fn findings(survey: &Survey, settings: &Settings) -> Vec<Finding> {
         && range != after
     {
         add(
-            "target-resize",
-            Severity::Note,
+            &checks::target_resize::CHECK,
             format!("the finish sets the target's compute from {range} to {after} CU, which restarts it"),
-            "the application's sessions drop for some seconds: run `azure2neon finish` at a quiet hour",
+            "run `azure2neon finish` at a quiet hour",
         );
     }
     if let (Some(there), Some(why)) = (&survey.existing, &survey.region_closed) {
         add(
-            "target-region-closing",
-            Severity::Warns,
+            &checks::target_region_closing::CHECK,
             format!("the Neon project {} is in {}: {why}", there.project.name, survey.region.0),
-            "the project can be used, but has no long future there; a new one goes to another region",
+            "a new project goes to another region: --project instead of --existing-project",
         );
     }
     findings

@@ -51,6 +51,11 @@ pub struct Object {
 }
 
 impl Object {
+    /// All that there is to say about it, in a fixed order.
+    pub fn aspects(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.aspects.iter().map(|(aspect, value)| (&**aspect, value.as_str()))
+    }
+
     /// An aspect; none if there is nothing to say.
     pub fn aspect(&self, name: &str) -> Option<&str> {
         self.aspects.iter().find(|(aspect, _)| &**aspect == name).map(|(_, value)| value.as_str())

@@ -60,7 +60,7 @@ fn command(major: u32, program: &str) -> Command {
     command
 }
 
-fn give(path: &Path) {
+pub fn give(path: &Path) {
     if am_root() {
         let (uid, gid) = unprivileged();
         chown(path, Some(uid), Some(gid)).unwrap();

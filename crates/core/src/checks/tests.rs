@@ -1,0 +1,110 @@
+use std::collections::BTreeSet;
+
+use azure2neon_postgres::assessment;
+use azure2neon_postgres::inventory::Persistence;
+
+use super::*;
+use crate::cloud::Storage;
+use crate::planner::plan;
+use crate::planner::tests::{settings, survey, table};
+
+fn ids(survey: &Survey, mode: Mode) -> Vec<String> {
+    let settings = Settings { mode, ..settings() };
+    plan(survey, &settings, "abcdef").unwrap().findings.into_iter().map(|finding| finding.id).collect()
+}
+
+fn disk(gib: i64, grows: bool) -> Option<Storage> {
+    Some(Storage { bytes: gib << 30, grows })
+}
+
+/// What each check that looks at the survey finds, and nothing else does.
+const TROUBLES: &[(&str, fn(&mut Survey))] = &[
+    ("high-availability", |survey| survey.server.high_availability = true),
+    ("storage-does-not-grow", |survey| {
+        survey.inventory.tables[0].bytes = 60 << 30;
+        survey.server.storage = disk(64, false);
+    }),
+    ("burstable", |survey| survey.server.burstable = true),
+    ("clock-skew", |survey| survey.clock_skew_milliseconds = -61_000),
+    ("encoding", |survey| survey.inventory.encoding = "LATIN1".into()),
+    ("large-objects", |survey| survey.inventory.large_objects = 3),
+    ("no-tables", |survey| survey.inventory.tables.clear()),
+    ("tables-without-key", |survey| survey.inventory.tables[0].primary_key = false),
+    ("tables-without-equality", |survey| {
+        survey.inventory.tables[0].primary_key = false;
+        survey.inventory.tables[0].equality_for_all_columns = false;
+    }),
+    ("unlogged-tables", |survey| survey.inventory.tables[0].persistence = Persistence::Unlogged),
+    ("row-security", |survey| survey.inventory.tables[0].row_security = true),
+    ("foreign-tables", |survey| survey.inventory.foreign_tables = vec![survey.inventory.tables[0].name.clone()]),
+    ("always-triggers", |survey| survey.inventory.always_triggers = vec!["public.a.t".into()]),
+    ("subscriptions", |survey| survey.inventory.subscriptions = vec!["s".into()]),
+    ("collation", |survey| survey.inventory.collate = "en_US.utf8".into()),
+];
+
+#[test]
+fn what_was_surveyed_is_looked_at_by_each_check() {
+    assert_eq!(ids(&survey(vec![table("a")]), Mode::Online), ["way-back"]);
+    for (id, change) in TROUBLES {
+        let mut survey = survey(vec![table("a")]);
+        change(&mut survey);
+        let mut found = ids(&survey, Mode::Online);
+        found.retain(|found| !matches!(found.as_str(), "way-back" | "no-way-back"));
+        if *id == "tables-without-equality" {
+            found.retain(|found| found != "tables-without-key");
+        }
+        assert_eq!(found, [*id]);
+    }
+    let tried: BTreeSet<&str> = TROUBLES.iter().map(|(id, _)| *id).collect();
+    let there: BTreeSet<&str> =
+        CHECKS.iter().filter(|check| matches!(check.look, Look::Survey(_))).map(|check| check.id).collect();
+    assert_eq!(tried, there, "each has a trouble here");
+}
+
+#[test]
+fn what_the_server_lists_has_its_check() {
+    let asked: BTreeSet<&str> = assessment::QUERIES.iter().map(|(id, _)| *id).collect();
+    let listed: BTreeSet<&str> =
+        CHECKS.iter().filter(|check| matches!(check.look, Look::Listed { .. })).map(|check| check.id).collect();
+    assert_eq!(asked, listed);
+    let mut survey = survey(vec![table("a")]);
+    let hit = |object: &str, bytes| Hit { object: object.into(), bytes };
+    survey.assessment.insert("bloat", (0..12).map(|n| hit(&format!("t{n:02}"), n * 1024)).collect());
+    survey.assessment.insert("rules", vec![hit("r on public.a", 0)]);
+    let findings = plan(&survey, &settings(), "abcdef").unwrap().findings;
+    let what = |id: &str| findings.iter().find(|finding| finding.id == id).unwrap().what.clone();
+    assert_eq!(what("rules"), "1 rule of a table: r on public.a");
+    let bloat = what("bloat");
+    assert!(bloat.starts_with("12 tables with many dead rows: t11 (11.0 KiB), t10") && bloat.ends_with(" and 2 more"), "{bloat}");
+    assert!(!ids(&survey, Mode::Offline).contains(&"rules".to_owned()), "it matters to replication only");
+    assert!(ids(&survey, Mode::Offline).contains(&"bloat".to_owned()));
+}
+
+#[test]
+fn everything_that_blocks_is_named_at_once() {
+    let mut survey = survey(vec![table("a")]);
+    survey.inventory.encoding = "LATIN1".into();
+    survey.inventory.large_objects = 3;
+    let plan = plan(&survey, &settings(), "abcdef").unwrap();
+    assert_eq!(plan.findings.iter().filter(|finding| finding.severity == Severity::Blocks).count(), 2);
+    let error = plan.refuse_blocked().unwrap_err();
+    assert!(error.message().contains("encoding: ") && error.message().contains("large-objects: "), "{error}");
+    assert!(error.remedy().unwrap().contains("bytea"), "{error:?}");
+
+    let reasons = [("encoding", "it is ASCII throughout"), ("large-objects", "orphans")];
+    let accepted: BTreeMap<String, String> = reasons.iter().map(|(id, why)| ((*id).to_owned(), (*why).to_owned())).collect();
+    let accepting = Settings { accepted, ..settings() };
+    let plan = crate::planner::plan(&survey, &accepting, "abcdef").unwrap();
+    plan.refuse_blocked().unwrap();
+    assert_eq!(plan.findings[0].accepted.as_deref(), Some("it is ASCII throughout"));
+    let unknown = Settings { accepted: BTreeMap::from([("large-object".to_owned(), "orphans".to_owned())]), ..settings() };
+    assert!(crate::planner::plan(&survey, &unknown, "abcdef").unwrap_err().message().contains("large-object "));
+}
+
+#[test]
+fn a_file_is_named_by_its_check() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/checks");
+    for check in CHECKS {
+        assert!(folder.join(format!("{}.rs", check.id.replace('-', "_"))).is_file(), "{}", check.id);
+    }
+}

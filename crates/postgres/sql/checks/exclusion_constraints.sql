@@ -1,0 +1,6 @@
+-- Constraints by which rows exclude each other.
+select pg_catalog.format('%I on %I.%I', k.conname, n.nspname, c.relname) as object, 0::pg_catalog.int8 as bytes
+from pg_catalog.pg_constraint k
+join pg_catalog.pg_class c on c.oid = k.conrelid
+join user_schema n on n.oid = c.relnamespace
+where k.contype = 'x'

@@ -1,0 +1,66 @@
+//! What about a database and its server may hurt a migration: one query a check, all of them on their way at once.
+
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+
+use crate::connect::Session;
+use crate::error::{Doing, Result};
+
+/// Something that a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// What, as people name it.
+    pub object: String,
+    /// How large it is, in bytes; zero where that says nothing.
+    pub bytes: i64,
+}
+
+macro_rules! over_user_schemas {
+    ($file:literal) => {
+        concat!("with user_schema as (", include_str!("../sql/user_schemas.sql"), ") ", include_str!($file))
+    };
+}
+
+/// The queries, by the ids of their checks. Each answers with `object` and `bytes`.
+pub const QUERIES: &[(&str, &str)] = &[
+    ("bloat", over_user_schemas!("../sql/checks/bloat.sql")),
+    ("deferrable-keys", over_user_schemas!("../sql/checks/deferrable_keys.sql")),
+    ("disabled-triggers", over_user_schemas!("../sql/checks/disabled_triggers.sql")),
+    ("event-triggers", over_user_schemas!("../sql/checks/event_triggers.sql")),
+    ("exclusion-constraints", over_user_schemas!("../sql/checks/exclusion_constraints.sql")),
+    ("inactive-slots", over_user_schemas!("../sql/checks/inactive_slots.sql")),
+    ("inheritance", over_user_schemas!("../sql/checks/inheritance.sql")),
+    ("invalid-indexes", over_user_schemas!("../sql/checks/invalid_indexes.sql")),
+    ("long-transactions", over_user_schemas!("../sql/checks/long_transactions.sql")),
+    ("objects-of-the-provider", over_user_schemas!("../sql/checks/objects_of_the_provider.sql")),
+    ("prepared-transactions", over_user_schemas!("../sql/checks/prepared_transactions.sql")),
+    ("publications", over_user_schemas!("../sql/checks/publications.sql")),
+    ("roles", over_user_schemas!("../sql/checks/roles.sql")),
+    ("rules", over_user_schemas!("../sql/checks/rules.sql")),
+    ("scheduled-jobs", over_user_schemas!("../sql/checks/scheduled_jobs.sql")),
+    ("security-labels", over_user_schemas!("../sql/checks/security_labels.sql")),
+    ("settings-of-database", over_user_schemas!("../sql/checks/settings_of_database.sql")),
+    ("superuser-objects", over_user_schemas!("../sql/checks/superuser_objects.sql")),
+    ("tablespaces", over_user_schemas!("../sql/checks/tablespaces.sql")),
+    ("text-range-partitions", over_user_schemas!("../sql/checks/text_range_partitions.sql")),
+    ("unset-search-path", over_user_schemas!("../sql/checks/unset_search_path.sql")),
+    ("untrusted-functions", over_user_schemas!("../sql/checks/untrusted_functions.sql")),
+    ("unvalidated-constraints", over_user_schemas!("../sql/checks/unvalidated_constraints.sql")),
+    ("wraparound", over_user_schemas!("../sql/checks/wraparound.sql")),
+];
+
+/// Asks all of them: what each found, the largest first. In a bounded number of round trips, however much there is.
+///
+/// # Errors
+/// What the server answered.
+pub async fn assess(session: &Session) -> Result<BTreeMap<&'static str, Vec<Hit>>> {
+    let asked = QUERIES.iter().map(async |(id, sql)| {
+        let rows = session.query_typed(sql, &[]).await.doing(|| format!("look for {id}"))?;
+        let hit = |row: &tokio_postgres::Row| Ok(Hit { object: row.try_get(0)?, bytes: row.try_get(1)? });
+        let mut hits = rows.iter().map(hit).collect::<Result<Vec<_>>>()?;
+        hits.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.object.cmp(&b.object)));
+        Ok((*id, hits))
+    });
+    Ok(try_join_all(asked).await?.into_iter().filter(|(_, hits)| !hits.is_empty()).collect())
+}

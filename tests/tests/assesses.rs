@@ -1,0 +1,48 @@
+//! `plan` changes nothing, says what would go wrong, and is done exactly or not at all.
+
+use azure2neon_tests::Rig;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_changes_nothing_and_is_done_exactly_or_refused() {
+    let rig = Rig::small(|_| {}).await;
+    let before = rig.source_state().await;
+    let file = rig.settings().join("migration.plan");
+    let kept = file.to_str().unwrap();
+    let plan = rig.run(&["plan", "--out", kept, "--detailed-exitcode"]).await;
+    assert_eq!(plan.code, 2, "{}", plan.stderr);
+    assert!(plan.stdout.contains("migrate --plan"), "{}", plan.stdout);
+    rig.expect_source_unchanged(&before, "after a plan").await;
+    assert!(rig.projects().is_empty() && rig.cloud.firewall_rules().is_empty());
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(rig.secrets().values().all(|secret| !text.contains(secret.as_str())), "a plan holds no secret");
+
+    let source = rig.cloud.source_superuser(&rig.database).await.unwrap();
+    source.batch_execute("alter table sales.customer add column nickname text").await.unwrap();
+    let refused = rig.run(&["migrate", "--yes", "--plan", kept]).await;
+    refused.expect_failure(2, &["no longer holds", "sales.customer is defined otherwise"]);
+    assert!(rig.projects().is_empty());
+    source.batch_execute("alter table sales.customer drop column nickname").await.unwrap();
+
+    let other = rig.settings().join("other.plan");
+    rig.run(&["plan", "--out", other.to_str().unwrap()]).await.expect_success();
+    rig.run(&["migrate", "--yes", "--plan", other.to_str().unwrap()]).await.expect_success();
+    let planned: serde_json::Value = serde_json::from_slice(&std::fs::read(&other).unwrap()).unwrap();
+    let done: serde_json::Value = serde_json::from_slice(&std::fs::read(rig.run_folder().join("plan.json")).unwrap()).unwrap();
+    assert_eq!(planned, done);
+    rig.run(&["migrate", "--yes", "--plan", kept]).await.expect_failure(15, &["begun with another plan"]);
+    rig.run(&["migrate", "--yes", "--plan", "nowhere"]).await.expect_failure(2, &["holds no plan", "plan --out"]);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_blocks_is_said_at_once() {
+    let rig = Rig::with_sql("create table t (id int primary key); select lo_create(0)", |_| {}).await;
+    let plan = rig.run(&["plan"]).await.expect_failure(11, &["1 large object,", "bytea"]);
+    assert!(plan.stdout.contains("blocks:") && plan.stdout.contains("[large-objects]"), "{}", plan.stdout);
+    rig.run(&["migrate", "--yes"]).await.expect_failure(11, &["large object"]);
+    assert!(rig.projects().is_empty());
+    rig.run(&["plan", "--accept", "large-object=why"]).await.expect_failure(2, &["azure2neon checks"]);
+    let accepted = rig.run(&["plan", "--accept", "large-objects=nobody reads it"]).await.expect_success();
+    assert!(accepted.stdout.contains("accepted: nobody reads it"), "{}", accepted.stdout);
+    rig.stop().await;
+}
