@@ -73,17 +73,8 @@ Walls are medians, ratios are of the walls of the same round: median (least – 
     );
     println!("{section}");
     if let Some(file) = arguments.write {
-        let file = root().join(file);
-        let page = std::fs::read_to_string(&file).unwrap_or_default();
-        std::fs::write(&file, replaced(&page, &section)).unwrap();
+        azure2neon_tests::page::write_section(&root().join(file), &section);
     }
-}
-
-/// The page with its section of that name replaced, or with it at its end.
-fn replaced(page: &str, section: &str) -> String {
-    let Some(begin) = page.find(SECTION) else { return format!("{}\n\n{section}", page.trim_end()) };
-    let end = page[begin + 3..].find("\n## ").map_or(page.len(), |at| begin + 3 + at + 1);
-    format!("{}{section}{}{}", &page[..begin], if end < page.len() { "\n" } else { "" }, &page[end..])
 }
 
 async fn measure(shape: &str, arguments: &Arguments) -> String {

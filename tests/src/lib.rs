@@ -1,6 +1,7 @@
 //! Harness of the end-to-end tests: both local clouds, the program as a process, and what the source looks like.
 
 pub mod clients;
+pub mod page;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

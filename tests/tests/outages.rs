@@ -16,7 +16,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 fn summary(times: &[u64]) -> String {
     let mut times = times.to_vec();
     times.sort_unstable();
-    format!("median {} ms, worst {} ms", times[times.len() / 2], times[times.len() - 1])
+    format!("{} ms, {} ms", times[times.len() / 2], times[times.len() - 1])
 }
 
 /// The median time that one marker takes through a subscription at rest, in microseconds: no cut-over can be shorter.
@@ -37,8 +37,8 @@ async fn floor(rig: &Rig) -> u64 {
     times[times.len() / 2]
 }
 
-/// Goes there and back under load, and tells of the outages that the application saw.
-async fn there_and_back(when: &str, round_trip: Duration) {
+/// Goes there and back under load; what the outages were that the application saw, as a row of a table.
+async fn there_and_back(when: &str, round_trip: Duration) -> String {
     let rig = Rig::bikeparts(|_| {}).await;
     let application = rig.application();
     rig.run(&["migrate", "--yes"]).await.expect_success();
@@ -69,21 +69,38 @@ async fn there_and_back(when: &str, round_trip: Duration) {
     assert!(verdict.is_clean(), "{verdict:?}");
     let acknowledged = verdict.acknowledged;
     rates.sort_unstable();
-    println!(
-        "final compare {when}, round trip {} ms: {ROUNDS} there: {}; {ROUNDS} back: {}; {:.1} ms for one marker; {} commits/s (median), {acknowledged} acknowledged, none missing or doubled",
+    rig.stop().await;
+    let row = format!(
+        "| {when} | {} ms | {} | {} | {:.1} ms | {} | {acknowledged} |\n",
         round_trip.as_millis(),
         summary(&outages[0]),
         summary(&outages[1]),
         floor as f64 / 1000.0,
         rates[rates.len() / 2],
     );
-    rig.stop().await;
+    print!("{row}");
+    row
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes long: scripts/bench --outages"]
 async fn outages() {
-    there_and_back("after", Duration::ZERO).await;
-    there_and_back("before", Duration::ZERO).await;
-    there_and_back("after", Duration::from_millis(40)).await;
+    let mut rows = String::new();
+    for (when, round_trip) in [("after", 0), ("before", 0), ("after", 40)] {
+        rows.push_str(&there_and_back(when, Duration::from_millis(round_trip)).await);
+    }
+    let section = format!(
+        "## Outages
+
+Written by `scripts/bench --outages`; do not edit. How long an application could not write, from its last commit on the one server to its first
+on the other, in {ROUNDS} cut-overs and {ROUNDS} rollbacks in turn: median, worst. Both servers, the program and the application with its
+{} sessions are on one machine; the round trip is between the program, the source and the target. One marker is the way of one row through
+the subscription at rest: no cut-over can be shorter. Of the commits that were acknowledged none was missing or doubled at the end.
+
+| final compare | round trip | cut-over | rollback | one marker | commits/s | acknowledged |
+|---|---|---|---|---|---|---|
+{rows}",
+        WRITER.sessions,
+    );
+    azure2neon_tests::page::write_section(&azure2neon_tests::root().join("docs/benchmarks.md"), &section);
 }
