@@ -89,7 +89,8 @@ async fn measure(shape: &str, arguments: &Arguments) -> String {
     }
     // pgcopydb compares the run's own tables too, of which the target needs not all.
     for row in source.query(OWN, &[]).await.unwrap() {
-        let sql = format!("create table if not exists {} (id text primary key, written_at timestamptz)", row.get::<_, &str>(0));
+        let sql =
+            format!("create table if not exists {} (id text primary key, written_at timestamptz, sequences jsonb)", row.get::<_, &str>(0));
         target.batch_execute(&sql).await.unwrap();
     }
     let tables: Vec<(String, i64)> = source.query(TABLES, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();

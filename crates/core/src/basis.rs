@@ -35,10 +35,8 @@ impl Basis {
     /// What this plan rests on.
     pub(crate) fn of(survey: &Survey) -> Self {
         let parameters = survey.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.value.clone()));
-        let mut target = BTreeMap::from([
-            ("region".to_owned(), survey.region.0.clone()),
-            ("addresses".to_owned(), survey.egress.addresses.join(", ")),
-        ]);
+        let mut target =
+            BTreeMap::from([("region".to_owned(), survey.region.0.clone()), ("addresses".to_owned(), survey.egress.addresses.join(", "))]);
         if let Some(there) = &survey.existing {
             target.extend([
                 ("project".to_owned(), there.project.id.clone()),
@@ -65,18 +63,22 @@ impl Basis {
         if objects.len() > named {
             changes.push(format!("{} more objects of the source's catalog", objects.len() - named));
         }
-        changes.extend(differing(&self.parameters, &now.parameters, |was, is| format!("was {was} and is {is}")).into_iter().map(|what| {
-            format!("server parameter {what}")
-        }));
+        changes.extend(
+            differing(&self.parameters, &now.parameters, |was, is| format!("was {was} and is {is}"))
+                .into_iter()
+                .map(|what| format!("server parameter {what}")),
+        );
         changes.extend(self.firewall.difference(&now.firewall).map(|rule| format!("firewall rule {rule} is gone")));
         changes.extend(now.firewall.difference(&self.firewall).map(|rule| format!("firewall rule {rule} is new")));
         let moved = (now.bytes - self.bytes).abs();
         if moved > GRAIN && moved as f64 > self.bytes as f64 * TOLERANCE {
             changes.push(format!("the tables took {} and take {}", units::bytes(self.bytes), units::bytes(now.bytes)));
         }
-        changes.extend(differing(&self.target, &now.target, |was, is| format!("was {was} and is {is}")).into_iter().map(|what| {
-            format!("the target's {what}")
-        }));
+        changes.extend(
+            differing(&self.target, &now.target, |was, is| format!("was {was} and is {is}"))
+                .into_iter()
+                .map(|what| format!("the target's {what}")),
+        );
         changes
     }
 }

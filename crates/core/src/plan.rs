@@ -200,7 +200,8 @@ impl Plan {
 
     /// Refuses a plan that can't succeed, naming everything that blocks it and that nobody accepted.
     pub fn refuse_blocked(&self) -> Result<()> {
-        let blocks: Vec<&Finding> = self.findings.iter().filter(|finding| finding.severity == Severity::Blocks && finding.accepted.is_none()).collect();
+        let blocks: Vec<&Finding> =
+            self.findings.iter().filter(|finding| finding.severity == Severity::Blocks && finding.accepted.is_none()).collect();
         let Some(first) = blocks.first() else { return Ok(()) };
         let why = match blocks.len() {
             1 => first.what.clone(),

@@ -14,9 +14,7 @@ use crate::basis::Basis;
 use crate::checks::{self, Facts};
 use crate::cloud::InboundRule;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{
-    CopyPath, MARK_PREFIX, Mode, PLAN_VERSION, Plan, PlannedSource, PlannedTarget, RULE_PREFIX, Stage, Step,
-};
+use crate::plan::{CopyPath, MARK_PREFIX, Mode, PLAN_VERSION, Plan, PlannedSource, PlannedTarget, RULE_PREFIX, Stage, Step};
 use crate::server_checks;
 use crate::settings::Settings;
 use crate::steps::{self, Action, CompareWhen, IdentityChange, ParameterChange, Reverse};

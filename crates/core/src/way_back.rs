@@ -23,7 +23,6 @@ use crate::context::Context;
 use crate::direction::Direction;
 use crate::epochs::{self, SLOT_DEADLINE};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
 use crate::steps::{Action, PrepareWayBack};
 
 /// How long the first change may take to come back.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
+use tokio_postgres::Row;
 
 use crate::connect::Session;
 use crate::error::{Doing, Result};
@@ -21,6 +22,9 @@ macro_rules! over_user_schemas {
         concat!("with user_schema as (", include_str!("../sql/user_schemas.sql"), ") ", include_str!($file))
     };
 }
+
+/// The id of what could not be looked for, since the server refused the question.
+pub const UNCHECKED: &str = "unchecked";
 
 /// The queries, by the ids of their checks. Each answers with `object` and `bytes`.
 pub const QUERIES: &[(&str, &str)] = &[
@@ -53,14 +57,28 @@ pub const QUERIES: &[(&str, &str)] = &[
 /// Asks all of them: what each found, the largest first. In a bounded number of round trips, however much there is.
 ///
 /// # Errors
-/// What the server answered.
+/// A lost connection. A question that the server refuses is under [`UNCHECKED`].
 pub async fn assess(session: &Session) -> Result<BTreeMap<&'static str, Vec<Hit>>> {
-    let asked = QUERIES.iter().map(async |(id, sql)| {
-        let rows = session.query_typed(sql, &[]).await.doing(|| format!("look for {id}"))?;
-        let hit = |row: &tokio_postgres::Row| Ok(Hit { object: row.try_get(0)?, bytes: row.try_get(1)? });
-        let mut hits = rows.iter().map(hit).collect::<Result<Vec<_>>>()?;
-        hits.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.object.cmp(&b.object)));
-        Ok((*id, hits))
-    });
-    Ok(try_join_all(asked).await?.into_iter().filter(|(_, hits)| !hits.is_empty()).collect())
+    let answers = join_all(QUERIES.iter().map(async |(id, sql)| (*id, ask(session, id, sql).await))).await;
+    let mut found: BTreeMap<&'static str, Vec<Hit>> = BTreeMap::new();
+    for (id, answer) in answers {
+        match answer {
+            Ok(hits) if hits.is_empty() => {}
+            Ok(hits) => _ = found.insert(id, hits),
+            // What could not be looked for is not absent.
+            Err(error) if error.sqlstate().is_some() => {
+                found.entry(UNCHECKED).or_default().push(Hit { object: format!("{id} ({})", error.message()), bytes: 0 });
+            }
+            Err(lost) => return Err(lost),
+        }
+    }
+    Ok(found)
+}
+
+async fn ask(session: &Session, id: &str, sql: &str) -> Result<Vec<Hit>> {
+    let rows = session.query_typed(sql, &[]).await.doing(|| format!("look for {id}"))?;
+    let hit = |row: &Row| Ok(Hit { object: row.try_get(0)?, bytes: row.try_get(1)? });
+    let mut hits = rows.iter().map(hit).collect::<Result<Vec<_>>>()?;
+    hits.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.object.cmp(&b.object)));
+    Ok(hits)
 }

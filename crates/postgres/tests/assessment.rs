@@ -19,7 +19,7 @@ create function public.touch() returns trigger language plpgsql as 'begin new.at
 create trigger touch before update on public.purchase for each row execute function public.touch();
 insert into public.customer (name, email) select n, n || '@example.test' from generate_series(1, 1000) n;
 delete from public.customer where id > 900;
-create extension citext;
+create extension citext schema public;
 ";
 
 /// One with all troubles, as far as one statement makes them.
@@ -29,7 +29,7 @@ create table public.keyed (id int primary key deferrable, during int4range, excl
 create table public.child () inherits (public.keyed);
 alter table public.keyed add constraint positive check (id > 0) not valid;
 create rule quiet as on delete to public.keyed do instead nothing;
-create function public.of_c() returns internal language internal as 'int4in';
+create function public.of_c(int, int) returns int language internal as 'int4pl';
 create function public.plus(int) returns int language sql immutable as 'select $1 + 1';
 create index on public.keyed (public.plus(id));
 create operator family public.odd using btree;
@@ -102,10 +102,10 @@ async fn each_check_finds_its_trouble_and_nothing_else() {
         let found = assess(&session).await.unwrap();
         let of = |id: &str| found[id].iter().map(|hit| hit.object.as_str()).collect::<Vec<_>>();
         assert_eq!(of("invalid-indexes"), ["public.broken"]);
-        assert_eq!(of("inheritance"), ["public.child (from keyed)"]);
+        assert_eq!(of("inheritance"), ["public.child (from public.keyed)"]);
         assert_eq!(of("roles"), ["azure_pg_admin", "clerk"]);
         assert_eq!(of("settings-of-database"), ["work_mem"]);
-        assert_eq!(of("unset-search-path"), ["plus(integer)"]);
+        assert_eq!(of("unset-search-path"), ["public.plus(integer)"]);
         assert!(!found.contains_key("wraparound") && !found.contains_key("long-transactions"), "neither has gone on for long");
         assert!(found["bloat"][0].bytes > 0);
         drop(waiting);

@@ -64,7 +64,8 @@ async fn migrate_under_load(global: &Global, arguments: &DemoArguments, settings
     err(&format!("  {} {} sessions write; {} commits so far", good("✓"), arguments.writers, writer.progress().acknowledged));
 
     let environment = |name: &str| secrets.get(name).cloned();
-    let opening = Opening { config: &config, environment: &environment, events: render::events(global.output), stop: stop_signal()?, plan: None };
+    let opening =
+        Opening { config: &config, environment: &environment, events: render::events(global.output), stop: stop_signal()?, plan: None };
     let since = clock::stopwatch();
     let engine = opening.begin_or_resume(async |_| Ok(())).await?;
     let migrated = all_the_way(&engine, true).await;

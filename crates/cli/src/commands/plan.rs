@@ -59,9 +59,8 @@ pub async fn run(global: &Global, config: &Config, arguments: &PlanArguments) ->
 
 fn keep(plan: &Plan, file: &Path) -> Result<()> {
     let text = serde_json::to_string_pretty(plan).unwrap_or_default();
-    std::fs::write(file, text).map_err(|error| {
-        Error::new(ErrorKind::Configuration, format!("could not write the plan to {}", file.display())).because(error)
-    })
+    std::fs::write(file, text)
+        .map_err(|error| Error::new(ErrorKind::Configuration, format!("could not write the plan to {}", file.display())).because(error))
 }
 
 /// Prints a plan; `mark` is put before each step.

@@ -17,7 +17,8 @@ pub async fn run(global: &Global, mut config: Config, arguments: VerifyArguments
     // Here the tables say what to compare, not what to move.
     let selection = std::mem::take(&mut config.settings.selection);
     let stop = stop_signal()?;
-    let opening = Opening { config: &config, environment: &environment, events: render::events(global.output), stop: stop.clone(), plan: None };
+    let opening =
+        Opening { config: &config, environment: &environment, events: render::events(global.output), stop: stop.clone(), plan: None };
     let engine = opening.resume().await?;
     let cx = engine.context();
     let selection = if selection == cx.plan.selection { Default::default() } else { selection };

@@ -96,9 +96,7 @@ impl Facts<'_> {
 
     /// Tables whose whole rows will name them.
     fn without_key(&self) -> Vec<&Table> {
-        let full = |table: &&Table| {
-            self.identities.iter().any(|change| change.table == table.name && change.to == ReplicaIdentity::Full)
-        };
+        let full = |table: &&Table| self.identities.iter().any(|change| change.table == table.name && change.to == ReplicaIdentity::Full);
         self.survey.inventory.tables.iter().filter(full).collect()
     }
 
@@ -216,6 +214,7 @@ checks! {
     target_resize,
     target_restart,
     text_range_partitions,
+    unchecked,
     unlogged_tables,
     unset_search_path,
     untrusted_functions,

@@ -3,8 +3,8 @@ select distinct pg_catalog.format('%I.%I', n.nspname, c.relname) as object, 0::p
 from pg_catalog.pg_partitioned_table p
 join pg_catalog.pg_class c on c.oid = p.partrelid
 join user_schema n on n.oid = c.relnamespace
-cross join lateral pg_catalog.unnest(p.partcollation::pg_catalog.oid[]) key (collation)
-join pg_catalog.pg_collation k on k.oid = key.collation
+cross join lateral pg_catalog.unnest(p.partcollation::pg_catalog.oid[]) key (collated)
+join pg_catalog.pg_collation k on k.oid = key.collated
 join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
 where p.partstrat = 'r'
   and case when k.collname = 'default' then d.datcollate not in ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
