@@ -48,18 +48,23 @@ fn fence_of<'a>(cx: &'a Context, held: &'a Held, own: &'a [i32], marker: (&'a Qu
 /// Opens it again, from the sessions at hand or from a new one.
 pub(crate) async fn lower(cx: &Context, direction: Direction, before: &FenceBefore) -> Result<()> {
     let database = direction.database(cx);
-    if let Ok(held) = cx.held().await {
-        let session = if held.direction == direction { Some(&held.reopener) } else { held.opener.as_ref() };
-        if let Some(session) = session
-            && fence::lower(session, database, before).await.is_ok()
-        {
-            return Ok(());
-        }
-    }
-    let lowered = async {
-        let session = beside(cx, direction).await?;
-        Ok::<_, Error>(fence::lower(&session, database, before).await?)
+    let held = cx.held().await.ok();
+    let raising = held.as_ref().filter(|held| held.direction == direction).map(|held| held.from.pid());
+    let lower_from = async |session: &Session| {
+        // What raises the fence may still be under way, if somebody asked to stop just now: it must not close what this opens.
+        let ended = match raising {
+            Some(pid) => fence::end_own(session, pid).await,
+            None => Ok(()),
+        };
+        fence::lower(session, database, before).await.and(ended)
     };
+    let at_hand = held.as_ref().and_then(|held| if raising.is_some() { Some(&held.reopener) } else { held.opener.as_ref() });
+    if let Some(session) = at_hand
+        && lower_from(session).await.is_ok()
+    {
+        return Ok(());
+    }
+    let lowered = async { Ok::<_, Error>(lower_from(&beside(cx, direction).await?).await?) };
     lowered.await.map_err(|error| {
         let which = direction.from();
         Error::new(error.kind(), format!("THE {} IS STILL CLOSED: it could not be reopened", which.to_uppercase())).because(error).hint(

@@ -198,6 +198,21 @@ pub async fn lower(session: &Session, database: &str, before: &FenceBefore) -> R
     session.batch_execute(&lowering(database, before)).await.doing(|| format!("lower the fence of database {database}"))
 }
 
+/// Ends a session of ours, and with it whatever it is at, and waits until it is gone.
+///
+/// # Errors
+/// One that does not end within 10 s.
+pub async fn end_own(session: &Session, pid: i32) -> Result<()> {
+    let doing = || format!("end the session pid {pid}");
+    let patience = i64::try_from(DEADLINE.as_millis()).unwrap_or(i64::MAX);
+    session.query("select pg_catalog.pg_terminate_backend($1, $2)", &[&pid, &patience]).await.doing(doing)?;
+    let there = "select exists (select from pg_catalog.pg_stat_activity where pid = $1)";
+    if session.query_one(there, &[&pid]).await.doing(doing)?.try_get(0)? {
+        return Err(Error::new(ErrorKind::Timeout, doing(), "it is still there"));
+    }
+    Ok(())
+}
+
 /// The statements that lower the fence; for people, when nobody else can send them.
 pub fn lowering(database: &str, before: &FenceBefore) -> String {
     let database = Ident::new(database);

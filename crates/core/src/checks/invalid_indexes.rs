@@ -9,6 +9,6 @@ pub(crate) const CHECK: Check = Check {
     area: Area::Database,
     of_replication: false,
     looks_for: "indexes that are not valid",
-    why: "An index whose concurrent build failed is dumped like any other and built anew on the target, where a unique one fails on the rows that broke it.",
-    look: Look::Listed { one: "index that is not valid", remedy: "rebuild it on the source, `reindex index concurrently NAME`, or drop it" },
+    why: "Its concurrent build failed or goes on. A dump leaves it out, so the target will be without it.",
+    look: Look::Listed { one: "index that is not valid", remedy: "if queries need it, rebuild it on the source: `reindex index concurrently NAME`" },
 };
