@@ -49,7 +49,7 @@ impl Basis {
             objects: survey.definitions.clone(),
             parameters: parameters.collect(),
             firewall: survey.firewall.clone(),
-            bytes: survey.inventory.tables.iter().filter(|table| table.has_storage()).map(|table| table.bytes).sum(),
+            bytes: survey.inventory.stored_bytes(),
             target,
         }
     }

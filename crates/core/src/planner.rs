@@ -39,7 +39,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
     };
     let identities = if settings.mode == Mode::Online { replica_identities(&survey.inventory) } else { Vec::new() };
     let stored: Vec<&Table> = survey.inventory.tables.iter().filter(|table| table.has_storage()).collect();
-    let bytes = bytes(&survey.inventory);
+    let bytes = survey.inventory.stored_bytes();
     let mut findings = [
         offline::findings(survey, settings),
         checks::findings(&Facts { survey, settings, identities: &identities }),
@@ -133,10 +133,6 @@ fn online(survey: &Survey, settings: &Settings, target: &PlannedTarget, decided:
     finish.push(target::restore(survey, settings));
     steps.extend(finish.into_iter().map(|action| Step { stage: Stage::Finish, action }));
     steps
-}
-
-fn bytes(inventory: &Inventory) -> i64 {
-    inventory.tables.iter().filter(|table| table.has_storage()).map(|table| table.bytes).sum()
 }
 
 /// The finish takes back, last made first, what the steps say they can take back and the target doesn't need.

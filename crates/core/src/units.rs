@@ -7,6 +7,13 @@ pub fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
+/// The first of these names, and how many more there are.
+pub fn listed(names: &[String], most: usize) -> String {
+    let few: Vec<&str> = names.iter().take(most).map(String::as_str).collect();
+    let more = if names.len() > few.len() { format!(" and {} more", names.len() - few.len()) } else { String::new() };
+    format!("{}{more}", few.join(", "))
+}
+
 /// Bytes with a binary unit: `17.3 MiB`.
 pub fn bytes(bytes: i64) -> String {
     let mut value = bytes as f64;

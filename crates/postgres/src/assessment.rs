@@ -17,12 +17,6 @@ pub struct Hit {
     pub bytes: i64,
 }
 
-macro_rules! over_user_schemas {
-    ($file:literal) => {
-        concat!("with user_schema as (", include_str!("../sql/user_schemas.sql"), ") ", include_str!($file))
-    };
-}
-
 /// The id of what could not be looked for, since the server refused the question.
 pub const UNCHECKED: &str = "unchecked";
 

@@ -149,6 +149,11 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// What the tables that store rows take, in bytes.
+    pub fn stored_bytes(&self) -> i64 {
+        self.tables.iter().filter(|table| table.has_storage()).map(|table| table.bytes).sum()
+    }
+
     /// The tables whose rows replication carries: permanent ones that hold rows themselves.
     pub fn replicated(&self) -> Vec<QualifiedName> {
         let replicated = |table: &&Table| table.persistence == Persistence::Permanent && table.has_storage();
@@ -164,14 +169,6 @@ impl Inventory {
 
 /// The queries over user schemas, each one complete statement.
 pub mod sql {
-    macro_rules! over_user_schemas {
-        ($file:literal) => {
-            concat!("with user_schema as (", include_str!("../sql/user_schemas.sql"), ") ", include_str!($file))
-        };
-        (recursive $file:literal) => {
-            concat!("with recursive user_schema as (", include_str!("../sql/user_schemas.sql"), "), ", include_str!($file))
-        };
-    }
     /// Tables with their columns.
     pub const TABLES: &str = over_user_schemas!(recursive "../sql/tables.sql");
     /// Materialized views in the order of their dependencies.

@@ -3,6 +3,16 @@
 //! Nothing here knows a cloud, a plan or a terminal. Every function either proves what it returns or fails with an [`Error`]
 //! that names what was tried; nothing that holds a password can be displayed.
 
+/// A query over user schemas, complete.
+macro_rules! over_user_schemas {
+    ($file:literal) => {
+        concat!("with user_schema as (", include_str!("../sql/user_schemas.sql"), ") ", include_str!($file))
+    };
+    (recursive $file:literal) => {
+        concat!("with recursive user_schema as (", include_str!("../sql/user_schemas.sql"), "), ", include_str!($file))
+    };
+}
+
 pub mod assessment;
 pub mod barrier;
 pub mod catalog;

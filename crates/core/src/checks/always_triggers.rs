@@ -14,7 +14,7 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn look(facts: &Facts<'_>) -> Option<Found> {
-    let triggers = facts.survey.inventory.always_triggers.iter().map(|name| (name.clone(), 0));
+    let triggers = facts.survey.inventory.always_triggers.iter().map(super::named);
     facts.listed(
         "trigger that also fires for replicated rows",
         "triggers that also fire for replicated rows",

@@ -14,6 +14,6 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn look(facts: &Facts<'_>) -> Option<Found> {
-    let tables = facts.survey.inventory.foreign_tables.iter().map(|name| (name.to_string(), 0));
+    let tables = facts.survey.inventory.foreign_tables.iter().map(super::named);
     facts.listed("foreign table", "foreign tables", tables, "create the user mappings on the target, if what they reach lets Neon in")
 }

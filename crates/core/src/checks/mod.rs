@@ -89,11 +89,6 @@ pub(crate) struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// What the tables take on disk.
-    fn bytes(&self) -> i64 {
-        self.survey.inventory.tables.iter().filter(|table| table.has_storage()).map(|table| table.bytes).sum()
-    }
-
     /// Tables whose whole rows will name them.
     fn without_key(&self) -> Vec<&Table> {
         let full = |table: &&Table| self.identities.iter().any(|change| change.table == table.name && change.to == ReplicaIdentity::Full);
@@ -112,13 +107,17 @@ fn sized(table: &Table) -> (String, i64) {
     (table.name.to_string(), table.bytes)
 }
 
+/// The name of what has no size.
+fn named(object: &impl ToString) -> (String, i64) {
+    (object.to_string(), 0)
+}
+
 /// How many there are, and the first of them, the largest first.
 fn counted(one: &str, many: &str, mut hits: Vec<Hit>) -> String {
     hits.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.object.cmp(&b.object)));
     let name = |hit: &Hit| if hit.bytes > 0 { format!("{} ({})", hit.object, units::bytes(hit.bytes)) } else { hit.object.clone() };
-    let names: Vec<String> = hits.iter().take(LISTED).map(name).collect();
-    let more = if hits.len() > names.len() { format!(" and {} more", hits.len() - names.len()) } else { String::new() };
-    format!("{} {}: {}{more}", hits.len(), if hits.len() == 1 { one } else { many }, names.join(", "))
+    let names: Vec<String> = hits.iter().map(name).collect();
+    format!("{} {}: {}", hits.len(), if hits.len() == 1 { one } else { many }, units::listed(&names, LISTED))
 }
 
 impl Check {

@@ -15,7 +15,7 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn look(facts: &Facts<'_>) -> Option<Found> {
-    let (server, bytes) = (&facts.survey.server, facts.bytes());
+    let (server, bytes) = (&facts.survey.server, facts.survey.inventory.stored_bytes());
     let storage = server.storage.filter(|storage| !storage.grows && bytes > storage.bytes - bytes)?;
     Some(Found {
         what: format!("the database takes {} of {}, and the storage doesn't grow", units::bytes(bytes), units::bytes(storage.bytes)),

@@ -14,6 +14,6 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn look(facts: &Facts<'_>) -> Option<Found> {
-    let subscriptions = facts.survey.inventory.subscriptions.iter().map(|name| (name.clone(), 0));
+    let subscriptions = facts.survey.inventory.subscriptions.iter().map(super::named);
     facts.listed("subscription to another database", "subscriptions to other databases", subscriptions, "disable them before the cut-over: `alter subscription NAME disable`")
 }

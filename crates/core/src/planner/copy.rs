@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use azure2neon_postgres::copy::Division;
 
-use super::bytes;
 use crate::plan::{CopyPath, Mode, PlannedCopy};
 use crate::settings::Settings;
 use crate::steps::{self, Action};
@@ -31,7 +30,7 @@ const SNAPSHOT_AGE: Duration = Duration::from_secs(4 * 3600);
 
 /// How the rows get to the target, and why that way.
 pub(super) fn path(survey: &Survey, settings: &Settings) -> PlannedCopy {
-    let size = bytes(&survey.inventory);
+    let size = survey.inventory.stored_bytes();
     let line = format!(
         "the source is {} away from this machine, at {}/s",
         units::round_trip(survey.round_trip),

@@ -2,7 +2,6 @@
 
 use azure2neon_postgres::inventory::{Inventory, Persistence};
 
-use super::bytes;
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Stage;
@@ -55,7 +54,7 @@ fn pause(survey: &Survey, settings: &Settings, when: CompareWhen) -> Vec<Action>
     if when != CompareWhen::AllBefore {
         actions.push(Action::TurnBack(steps::Turn { direction }));
     }
-    actions.push(Action::FinalCompare(steps::FinalCompare { when, planned_bytes: bytes(inventory), direction }));
+    actions.push(Action::FinalCompare(steps::FinalCompare { when, planned_bytes: inventory.stored_bytes(), direction }));
     actions.push(Action::ProveFence(steps::ProveFence { direction }));
     actions.push(Action::HandOver(hand_over(settings)));
     actions
@@ -70,7 +69,7 @@ fn roll_back(inventory: &Inventory) -> Vec<Action> {
         Action::DrainBack(steps::Drain { direction }),
     ];
     actions.extend(unlogged(inventory).map(Action::CopyUnloggedBack));
-    let compare = steps::FinalCompare { when: CompareWhen::Before, planned_bytes: bytes(inventory), direction };
+    let compare = steps::FinalCompare { when: CompareWhen::Before, planned_bytes: inventory.stored_bytes(), direction };
     actions.extend([
         Action::SetSequencesBack(steps::SetSequences { planned: inventory.sequences.len(), direction }),
         Action::TurnForth(steps::Turn { direction }),

@@ -2,7 +2,7 @@
 
 use super::copy::division;
 use super::cut_over::{hand_over, refresh, unlogged};
-use super::{bytes, target};
+use super::target;
 use crate::checks;
 use crate::direction::Direction;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,7 +18,7 @@ pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget
     before.extend(target::keep_history(survey, settings));
     let mut cut_over = vec![
         Action::FenceWrites(steps::FenceWrites { before: survey.fence.clone() }),
-        Action::CopyOffline(steps::CopyOffline { division: division(settings), planned_bytes: bytes(&survey.inventory) }),
+        Action::CopyOffline(steps::CopyOffline { division: division(settings), planned_bytes: survey.inventory.stored_bytes() }),
     ];
     cut_over.extend(unlogged(&survey.inventory).map(Action::CopyUnloggedTables));
     cut_over.extend([
@@ -29,7 +29,7 @@ pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget
     cut_over.extend([
         Action::FinalCompare(steps::FinalCompare {
             when: CompareWhen::AllBefore,
-            planned_bytes: bytes(&survey.inventory),
+            planned_bytes: survey.inventory.stored_bytes(),
             direction: Direction::Forward,
         }),
         Action::HandOver(hand_over(settings)),
@@ -61,7 +61,7 @@ pub(super) fn findings(survey: &Survey, settings: &Settings) -> Vec<Finding> {
     vec![checks::offline::CHECK.finding(
         format!(
             "offline: from the fence to the hand-over the source refuses writes, while {} are copied, indexed and compared",
-            units::bytes(bytes(&survey.inventory))
+            units::bytes(survey.inventory.stored_bytes())
         ),
         format!(
             "after {limit} without a hand-over (--max-pause) the source takes writes again, and the next attempt copies everything \

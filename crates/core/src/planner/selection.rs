@@ -103,7 +103,5 @@ pub(super) fn findings(survey: &Survey, selection: &Selection) -> Vec<Finding> {
 }
 
 fn listed(names: &[String]) -> String {
-    let few: Vec<&str> = names.iter().take(LISTED).map(String::as_str).collect();
-    let more = if names.len() > few.len() { format!(" and {} more", names.len() - few.len()) } else { String::new() };
-    format!("{}{more}", few.join(", "))
+    units::listed(names, LISTED)
 }
