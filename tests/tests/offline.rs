@@ -1,7 +1,7 @@
 //! Without replication: the rows are copied while the source refuses writes, which it does for no longer than it must.
 
-use azure2neon_local_cloud::workload::{Writer, WriterOptions};
-use azure2neon_tests::Rig;
+use azure2neon_local_cloud::workload::Writer;
+use azure2neon_tests::{LOAD, Rig};
 
 const MIGRATE: [&str; 7] = ["migrate", "--cut-over", "--yes", "--output", "json", "--mode", "offline"];
 const CUT_OVER: [&str; 2] = ["cut-over", "--yes"];
@@ -30,7 +30,7 @@ async fn started_at(rig: &Rig) -> String {
 async fn under_load(source: u32, target: u32) {
     let rig = Rig::bikeparts(|options| (options.source_major, options.target_major_default) = (source, target)).await;
     let (before, server) = (rig.source_state().await, started_at(&rig).await);
-    let writer = Writer::start(rig.application(), WriterOptions::default());
+    let writer = Writer::start(rig.application(), LOAD);
     let outcome = rig.run(&MIGRATE).await.expect_success();
     outcome.expect_equal(60);
     rig.expect_commits(writer, 100).await;

@@ -1,7 +1,7 @@
 //! The copy through this machine: equal under load on old and new versions, and not lost on a line that breaks.
 
-use azure2neon_local_cloud::workload::{Writer, WriterOptions};
-use azure2neon_tests::Rig;
+use azure2neon_local_cloud::workload::Writer;
+use azure2neon_tests::{LOAD, Rig};
 
 const MIGRATE: [&str; 7] = ["migrate", "--cut-over", "--yes", "--output", "json", "--copy", "stream"];
 
@@ -12,7 +12,7 @@ async fn slots(rig: &Rig) -> Vec<String> {
 
 async fn under_load(source: u32, target: u32) {
     let rig = Rig::bikeparts(|options| (options.source_major, options.target_major_default) = (source, target)).await;
-    let writer = Writer::start(rig.application(), WriterOptions::default());
+    let writer = Writer::start(rig.application(), LOAD);
     let outcome = rig.run(&MIGRATE).await.expect_success();
     outcome.expect_equal(60);
     rig.expect_commits(writer, 100).await;
