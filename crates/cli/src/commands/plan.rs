@@ -19,10 +19,15 @@ pub async fn run(global: &Global, config: &Config, arguments: &PlanArguments) ->
     let begun = read_plan(&config.run_folder)?;
     let is_begun = begun.is_some();
     let plan = match begun {
+        Some(plan) if arguments.dry_restore => return Err(super::dry_restore::is_too_late(&plan)),
         Some(plan) => plan,
         None => {
             let (clouds, access) = config.connect(&super::environment, &crate::render::events(global.output))?;
-            new_plan(config, &clouds, &access, &run_id()).await?
+            let mut plan = new_plan(config, &clouds, &access, &run_id()).await?;
+            if arguments.dry_restore {
+                super::dry_restore::add(config, (&clouds, &access), &mut plan).await?;
+            }
+            plan
         }
     };
     let states = read_step_states(&config.run_folder)?;
