@@ -232,7 +232,9 @@ fn describe(cause: &Cause) -> String {
         many => format!("; {many} others fail because of it: "),
     };
     let names: Vec<String> = followers.iter().map(title).collect();
-    format!("{} is refused: {}{state}: {statement}{because}{}", title(failure), failure.message, units::listed(&names, NAMED))
+    // The server's hint is for whoever runs the server.
+    let message = failure.message.split("; hint: ").next().unwrap_or_default();
+    format!("{} is refused: {message}{state}: {statement}{because}{}", title(failure), units::listed(&names, NAMED))
 }
 
 fn remedy(cause: &Cause) -> String {

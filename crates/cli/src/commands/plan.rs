@@ -5,7 +5,7 @@ use azure2neon_core::journal::{State, read_plan, read_step_states};
 use azure2neon_core::plan::{Plan, Severity, Stage, Step};
 use azure2neon_core::{Error, ErrorKind, Result, units};
 
-use crate::args::{Global, PlanArguments};
+use crate::args::{Global, Output, PlanArguments};
 use crate::config::Config;
 use crate::exit;
 use crate::run::{new_plan, run_id};
@@ -22,7 +22,8 @@ pub async fn run(global: &Global, config: &Config, arguments: &PlanArguments) ->
         Some(plan) if arguments.dry_restore => return Err(super::dry_restore::is_too_late(&plan)),
         Some(plan) => plan,
         None => {
-            let (clouds, access) = config.connect(&super::environment, &crate::render::events(global.output))?;
+            // On stdout the plan is the only document: what is waited for goes to stderr.
+            let (clouds, access) = config.connect(&super::environment, &crate::render::events(Output::Text))?;
             let mut plan = new_plan(config, &clouds, &access, &run_id()).await?;
             if arguments.dry_restore {
                 super::dry_restore::add(config, (&clouds, &access), &mut plan).await?;
