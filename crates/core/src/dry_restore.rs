@@ -225,7 +225,8 @@ fn title(failure: &Failure) -> String {
 fn describe(cause: &Cause) -> String {
     let Cause { failure, followers } = cause;
     let state = failure.sqlstate.as_deref().map(|state| format!(" (SQLSTATE {state})")).unwrap_or_default();
-    let statement: String = failure.sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
+    let statement = failure.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let statement: String = statement.trim_end_matches(';').chars().take(SHOWN).collect();
     let because = match followers.len() {
         0 => String::new(),
         1 => "; 1 other fails because of it: ".to_owned(),
