@@ -81,10 +81,7 @@ async fn each_cause_is_named_with_its_followers_and_nothing_is_left() {
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + expected).unwrap();
     let plan = rig.run(&["plan", "--dry-restore", "--accept", "superuser-objects=they stay behind"]).await.expect_success();
     assert!(plan.stdout.contains("not, as expected: EXTENSION pageinspect"), "{}", plan.stdout);
-    let migrated = rig.run(&["migrate", "--yes"]).await;
-    for step in ["✓ import-schema", "✓ build-indexes"] {
-        assert!(migrated.stderr.contains(step), "{}", migrated.stderr);
-    }
+    rig.run(&["migrate", "--yes"]).await.expect_success();
     rig.run(&["plan", "--dry-restore"]).await.expect_failure(15, &["is begun"]);
     rig.stop().await;
 }
