@@ -208,3 +208,64 @@ impl Sheet<'_> {
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use azure2neon_postgres::volume::{LogRate, Volume};
+
+    use super::super::tests::{settings, survey};
+    use super::*;
+
+    fn of(mode: Mode, path: CopyPath, when: CompareWhen, change: impl FnOnce(&mut Survey)) -> Vec<Estimate> {
+        let mut survey = survey(Vec::new());
+        survey.round_trip = Duration::from_millis(40);
+        survey.bandwidth = 50_000_000;
+        survey.volume = Volume { rows: 1_000_000, unanalyzed: 0, bytes: 10 << 30, indexes: 50, index_bytes: 4 << 30 };
+        survey.log_rate = LogRate { now: 100_000, mean: Some(50_000) };
+        change(&mut survey);
+        estimates(&survey, &Settings { mode, ..settings() }, path, when)
+    }
+
+    fn figure(estimates: &[Estimate], quantity: Quantity) -> (i64, Option<i64>) {
+        let found = estimates.iter().find(|estimate| estimate.of == quantity).unwrap();
+        assert!(!found.basis.is_empty(), "{quantity:?}");
+        (found.least, found.most)
+    }
+
+    #[test]
+    fn no_figure_is_upside_down_and_none_is_there_twice() {
+        for mode in [Mode::Online, Mode::Offline] {
+            for path in [CopyPath::Direct, CopyPath::Stream] {
+                for when in [CompareWhen::After, CompareWhen::Before, CompareWhen::AllBefore] {
+                    let estimates = of(mode, path, when, |_| {});
+                    assert!(estimates.iter().all(|estimate| estimate.most.is_none_or(|most| estimate.least <= most)), "{estimates:?}");
+                    assert!(estimates.is_sorted_by(|one, next| one.of < next.of), "{estimates:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_upper_bound() {
+        let unanalyzed = of(Mode::Online, CopyPath::Direct, CompareWhen::After, |survey| survey.volume.unanalyzed = 3);
+        assert_eq!(figure(&unanalyzed, Quantity::Rows), (1_000_000, None));
+        assert_eq!(figure(&unanalyzed, Quantity::RoundTripToTarget), (0, None));
+    }
+
+    #[test]
+    fn the_copy_is_bound_by_the_line_through_here_and_by_the_target_else() {
+        let slow = |survey: &mut Survey| survey.bandwidth = 1_000_000;
+        let stream = |change: fn(&mut Survey)| figure(&of(Mode::Online, CopyPath::Stream, CompareWhen::After, change), Quantity::Copy);
+        assert!(stream(slow).0 > 4 * stream(|_| {}).0);
+        let direct = |change: fn(&mut Survey)| figure(&of(Mode::Online, CopyPath::Direct, CompareWhen::After, change), Quantity::Copy);
+        assert_eq!(direct(slow), direct(|_| {}));
+    }
+
+    #[test]
+    fn the_pause_is_three_round_trips_and_a_little_or_the_whole_copy() {
+        let pause = |mode, when| figure(&of(mode, CopyPath::Stream, when, |_| {}), Quantity::Pause);
+        assert_eq!(pause(Mode::Online, CompareWhen::After), (160, Some(270)));
+        assert_eq!(pause(Mode::Online, CompareWhen::Before).1, Some(5_000), "--max-pause ends it");
+        assert!(pause(Mode::Offline, CompareWhen::AllBefore).0 > 60_000);
+    }
+}
