@@ -8,6 +8,7 @@ use azure2neon_postgres::catalog::catalog;
 use azure2neon_postgres::dependents::{self, Dependent};
 use azure2neon_postgres::fence::{self, FenceBefore};
 use azure2neon_postgres::roles::SubscriberRights;
+use azure2neon_postgres::volume::{LogRate, LogWatch, Volume, volume};
 use azure2neon_postgres::{Inventory, Session, inventory, roles};
 
 use crate::access::{Access, Login};
@@ -61,6 +62,10 @@ pub struct Survey {
     pub round_trip: Duration,
     /// Bytes a second that one connection brings from there.
     pub bandwidth: u64,
+    /// What the tables that are moved hold.
+    pub volume: Volume,
+    /// How fast the source writes its log.
+    pub log_rate: LogRate,
     /// A project that has the new one's name already.
     pub taken: Option<TargetProject>,
     /// The project that is there and shall be used, if one was named.
@@ -82,6 +87,8 @@ pub struct ExistingTarget {
     pub settings: TargetSettings,
     /// What the database of the planned name holds, each as `kind name`.
     pub objects: Vec<String>,
+    /// A statement's way there and back from this machine, and the bytes a second that one connection brings; none without the database.
+    pub line: Option<(Duration, u64)>,
 }
 
 /// Server parameters that logical replication depends on.
@@ -124,6 +131,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
 
     let endpoint = access.source_endpoint(settings, &server.host, &user, "azure2neon_plan").await?;
     let source = access.connect(&server, &endpoint).await?;
+    let log = LogWatch::begin(&source).await?;
     let (round_trip, bandwidth) = (source.round_trip().await?, source.bandwidth().await?);
     let used = source
         .query_one(
@@ -143,6 +151,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         Mode::Offline => (roles::hidden_from(&source, &user, &moved).await?, SubscriberRights::default()),
     };
     Ok(Survey {
+        volume: volume(&source, &moved).await?,
         dependents: dependents::dependents(&source, &left_out).await?,
         hidden,
         subscriber,
@@ -152,6 +161,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         firewall,
         clock_skew_milliseconds,
         fence: fence::fence_state(&source, &settings.source_database).await?,
+        log_rate: log.end(&source).await?,
         slots: used.get(0),
         senders: used.get(1),
         round_trip,
@@ -186,11 +196,12 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
     };
     let databases = clouds.target.databases(&project).await?;
     let name = settings.target_database.as_ref().unwrap_or(&settings.source_database);
-    let objects = match databases.iter().find(|database| database.name == *name) {
-        None => Vec::new(),
+    let (objects, line) = match databases.iter().find(|database| database.name == *name) {
+        None => (Vec::new(), None),
         Some(database) => {
             let connection = clouds.target.connection(&project, database, LostPassword::Fail).await?;
-            inventory::user_objects(&target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?).await?
+            let target = target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?;
+            (inventory::user_objects(&target).await?, Some((target.round_trip().await?, target.bandwidth().await?)))
         }
     };
     Ok(ExistingTarget {
@@ -199,5 +210,6 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
         project,
         databases,
         objects,
+        line,
     })
 }
