@@ -178,6 +178,8 @@ checks! {
     collation,
     deferrable_keys,
     disabled_triggers,
+    dry_restore,
+    dry_restored,
     encoding,
     event_triggers,
     exclusion_constraints,
