@@ -46,9 +46,15 @@ pub struct SourceServer {
 }
 
 impl SourceServer {
+    /// The Azure CLI's command of this verb for the server.
+    pub fn az(&self, verb: &str, rest: &str) -> String {
+        let command = format!("az postgres flexible-server {verb} --resource-group {} --name {} {rest}", self.resource_group, self.name);
+        command.trim_end().to_owned()
+    }
+
     /// The Azure CLI's command that updates the server.
     pub fn az_update(&self, what: &str) -> String {
-        format!("az postgres flexible-server update --resource-group {} --name {} {what}", self.resource_group, self.name)
+        self.az("update", what)
     }
 
     /// The Azure CLI's command that lets an address in, by a rule that replaces no other.
@@ -190,7 +196,7 @@ pub struct TargetDatabase {
 }
 
 /// The addresses from which the target's cloud connects to others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EgressAddresses {
     /// IPv4 addresses.
     pub addresses: Vec<String>,
