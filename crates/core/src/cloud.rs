@@ -57,6 +57,14 @@ impl SourceServer {
         self.az("update", what)
     }
 
+    /// The Azure CLI's command that sets a parameter.
+    pub fn az_parameter(&self, name: &str, value: &str) -> String {
+        format!(
+            "az postgres flexible-server parameter set --resource-group {} --server-name {} --name {name} --value {value}",
+            self.resource_group, self.name
+        )
+    }
+
     /// The Azure CLI's command that lets an address in, by a rule that replaces no other.
     pub fn az_allow(&self, address: std::net::Ipv4Addr) -> String {
         let rule = format!("operator-{}", address.to_string().replace('.', "-"));
@@ -104,6 +112,24 @@ pub struct InboundRule {
     pub end: String,
 }
 
+/// What a migration may have to do in the source's cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloudAct {
+    /// [`SourceCloud::set_parameter`]
+    SetParameter,
+    /// [`SourceCloud::restart`]
+    Restart,
+    /// [`SourceCloud::allow_inbound`]
+    AllowInbound,
+    /// [`SourceCloud::revoke_inbound`]
+    RevokeInbound,
+}
+
+impl CloudAct {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::SetParameter, Self::Restart, Self::AllowInbound, Self::RevokeInbound];
+}
+
 /// The cloud that holds the source server. One value stands for one server.
 ///
 /// Every method may be repeated: none does harm when called twice. Writes return only when the cloud says that they are
@@ -119,6 +145,9 @@ pub trait SourceCloud: Send + Sync {
 
     /// Finds the server. `NotFound` if there is none of that name, `Configuration` if there are several.
     async fn describe(&self) -> Result<SourceServer>;
+
+    /// Which acts the credential may not do, each with the name of the right that it lacks; found by asking, not by trying.
+    async fn forbidden(&self) -> Result<Vec<(CloudAct, String)>>;
 
     /// Names of the server's databases.
     async fn databases(&self) -> Result<Vec<String>>;
@@ -213,6 +242,23 @@ pub enum LostPassword {
     Fail,
 }
 
+/// What an account's plan allows; what is not known is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetLimits {
+    /// The plan's name, as the cloud spells it.
+    pub plan: Option<String>,
+    /// How many projects there are, and may be.
+    pub projects: Option<(i64, i64)>,
+    /// What a branch may hold, in bytes.
+    pub branch_bytes: Option<i64>,
+    /// The largest compute, in compute units.
+    pub compute: Option<f64>,
+    /// The longest history, in seconds.
+    pub history_seconds: Option<i64>,
+    /// Whether a compute suspends, however it is set.
+    pub suspends: bool,
+}
+
 /// How to connect to a database of the target.
 #[derive(Clone)]
 pub struct TargetConnection {
@@ -242,6 +288,9 @@ pub trait TargetCloud: Send + Sync {
 
     /// Why a new project can't be created in this region, if so.
     fn region_closed(&self, region: &str) -> Option<String>;
+
+    /// What the account's plan allows for a new project or in this one, as far as the cloud tells.
+    async fn limits(&self, project: Option<&TargetProject>) -> Result<TargetLimits>;
 
     /// Looks a project up by its exact name, with its default branch. One that is still being made is waited for.
     async fn find(&self, name: &str) -> Result<Option<TargetProject>>;

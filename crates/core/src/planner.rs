@@ -166,8 +166,12 @@ pub(crate) fn parameter_changes(survey: &Survey) -> Vec<ParameterChange> {
                 "wal_level" if !parameter.value.eq_ignore_ascii_case("logical") => "logical".to_owned(),
                 // Set, but not in force: the restart is still due.
                 "wal_level" if parameter.pending_restart => "logical".to_owned(),
-                "max_replication_slots" if current < survey.slots + SLOTS_NEEDED => (survey.slots + SLOTS_NEEDED).to_string(),
-                "max_wal_senders" if current < survey.senders + SLOTS_NEEDED => (survey.senders + SLOTS_NEEDED).to_string(),
+                "max_replication_slots" if current < survey.on_server.slots + SLOTS_NEEDED => {
+                    (survey.on_server.slots + SLOTS_NEEDED).to_string()
+                }
+                "max_wal_senders" if current < survey.on_server.senders + SLOTS_NEEDED => {
+                    (survey.on_server.senders + SLOTS_NEEDED).to_string()
+                }
                 _ => return None,
             };
             Some(ParameterChange { name: parameter.name.clone(), from: parameter.value.clone(), to, dynamic: parameter.dynamic })

@@ -7,9 +7,10 @@ use azure2neon_postgres::dependents::{Dependent, DependentKind};
 use azure2neon_postgres::fence::FenceBefore;
 use azure2neon_postgres::inventory::{Column, TableKind};
 use azure2neon_postgres::roles::SubscriberRights;
+use azure2neon_postgres::server::{Rights, ServerFacts};
 
 use super::*;
-use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetProject};
+use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetLimits, TargetProject};
 use crate::error::ErrorKind;
 use crate::selection::Selection;
 use crate::settings::{CopyManners, Destination, HandOver, Home, Network};
@@ -99,10 +100,13 @@ pub(crate) fn survey(tables: Vec<Table>) -> Survey {
         identity: "service principal 1".into(),
         user: "admin".into(),
         by_token: false,
+        forbidden: Vec::new(),
+        unasked: Vec::new(),
         server_databases: vec!["shop".into()],
         parameters: vec![parameter("wal_level", "logical"), parameter("max_replication_slots", "10"), parameter("max_wal_senders", "10")],
-        slots: 0,
-        senders: 0,
+        on_server: ServerFacts::default(),
+        rights: Rights::default(),
+        at: jiff::Timestamp::UNIX_EPOCH,
         assessment: BTreeMap::new(),
         definitions: BTreeMap::new(),
         firewall: BTreeSet::new(),
@@ -115,6 +119,7 @@ pub(crate) fn survey(tables: Vec<Table>) -> Survey {
         region: ("aws-eu-west-2".into(), "nearest".into()),
         region_closed: None,
         taken: None,
+        limits: TargetLimits::default(),
         no_new_project: None,
         existing: None,
         round_trip: Duration::from_micros(400),
@@ -308,7 +313,7 @@ fn partitioned_tables_are_published_by_their_root() {
 #[test]
 fn parameters_are_raised_only_where_they_are_too_low() {
     let mut survey = survey(vec![table("a")]);
-    survey.slots = 8;
+    survey.on_server.slots = 8;
     survey.parameters[0].value = "LOGICAL".into();
     let plan = planned(&survey);
     match &plan.step("enable-logical-replication").unwrap().action {

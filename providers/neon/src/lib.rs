@@ -6,6 +6,7 @@
 mod api;
 mod cloud;
 mod fault;
+mod limits;
 mod model;
 mod operations;
 mod organisation;

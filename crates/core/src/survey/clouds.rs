@@ -1,9 +1,12 @@
 //! What both clouds tell, before anybody connects to the source.
 
 use azure2neon_postgres::inventory;
+use azure2neon_postgres::server::{ServerFacts, server_facts};
 
-use super::{ExistingTarget, Survey};
+use super::{ExistingTarget, Survey, Workers};
 use crate::access::{Access, Login};
+use crate::checks::{rights_in_azure, target_plan_limits};
+use crate::clock;
 use crate::cloud::{InboundRule, LostPassword};
 use crate::context::{Clouds, target_endpoint};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,6 +21,7 @@ pub(super) async fn look(settings: &Settings, clouds: &Clouds, access: &Access) 
     let server = clouds.source.describe().await?;
     clouds.target.identity().await?;
     let mut survey = Survey {
+        at: clock::now(),
         identity: clouds.source.identity(),
         user: settings.source_user.clone().unwrap_or_else(|| server.admin_login.clone()),
         by_token: matches!(access.login, Login::Token(_)),
@@ -33,6 +37,11 @@ pub(super) async fn look(settings: &Settings, clouds: &Clouds, access: &Access) 
             survey.existing = Some(existing_target(settings, clouds, access, (project, branch.as_deref())).await?);
         }
     }
+    match clouds.target.limits(survey.existing.as_ref().map(|there| &there.project)).await {
+        Ok(limits) => survey.limits = limits,
+        Err(refused) if is_not_told(&refused) => survey.unasked.push(format!("{} ({refused})", target_plan_limits::CHECK.id)),
+        Err(error) => return Err(error),
+    }
     survey.region = match (&survey.existing, &settings.region) {
         (Some(existing), _) => (existing.project.region.clone(), "the project's".to_owned()),
         (None, Some(region)) => (region.clone(), "as configured".to_owned()),
@@ -40,6 +49,12 @@ pub(super) async fn look(settings: &Settings, clouds: &Clouds, access: &Access) 
     };
     survey.egress = clouds.target.egress_addresses(&survey.region.0)?;
     survey.region_closed = clouds.target.region_closed(&survey.region.0);
+    match clouds.source.forbidden().await {
+        Ok(forbidden) => survey.forbidden = forbidden,
+        // Whoever may do what is needed may still not be told so.
+        Err(refused) if is_not_told(&refused) => survey.unasked.push(format!("{} ({refused})", rights_in_azure::CHECK.id)),
+        Err(error) => return Err(error),
+    }
     survey.server_databases = clouds.source.databases().await?;
     survey.parameters = clouds.source.parameters(&PARAMETERS).await?;
     let of_others = |rule: &InboundRule| !rule.name.starts_with(RULE_PREFIX);
@@ -47,6 +62,11 @@ pub(super) async fn look(settings: &Settings, clouds: &Clouds, access: &Access) 
     survey.firewall = clouds.source.inbound_rules().await?.into_iter().filter(of_others).map(shown).collect();
     survey.server = server;
     Ok(survey)
+}
+
+/// Whether a cloud answered, and did not say what it was asked for.
+fn is_not_told(refused: &Error) -> bool {
+    matches!(refused.kind(), ErrorKind::Permission | ErrorKind::NotFound | ErrorKind::Cloud)
 }
 
 /// The project and branch of these ids or names, and what they hold.
@@ -59,11 +79,12 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
     };
     let databases = clouds.target.databases(&project).await?;
     let name = settings.target_database.as_ref().unwrap_or(&settings.source_database);
-    let objects = match databases.iter().find(|database| database.name == *name) {
-        None => Vec::new(),
+    let (objects, workers) = match databases.iter().find(|database| database.name == *name) {
+        None => (Vec::new(), None),
         Some(database) => {
             let connection = clouds.target.connection(&project, database, LostPassword::Fail).await?;
-            inventory::user_objects(&target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?).await?
+            let target = target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?;
+            (inventory::user_objects(&target).await?, workers(&server_facts(&target).await?))
         }
     };
     Ok(ExistingTarget {
@@ -72,5 +93,11 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
         project,
         databases,
         objects,
+        workers,
     })
+}
+
+fn workers(facts: &ServerFacts) -> Option<Workers> {
+    let most = facts.settings.get("max_logical_replication_workers")?.parse().ok()?;
+    Some(Workers { most, used: facts.workers })
 }

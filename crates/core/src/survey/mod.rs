@@ -11,17 +11,20 @@ use azure2neon_postgres::assessment::Hit;
 use azure2neon_postgres::dependents::Dependent;
 use azure2neon_postgres::fence::FenceBefore;
 use azure2neon_postgres::roles::SubscriberRights;
+use azure2neon_postgres::server::{Rights, ServerFacts};
 
 use crate::access::Access;
 use crate::checks::{self, source_version};
-use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
+use crate::cloud::{CloudAct, EgressAddresses, Parameter, SourceServer, TargetDatabase, TargetLimits, TargetProject, TargetSettings};
 use crate::context::Clouds;
 use crate::error::Result;
 use crate::settings::Settings;
 
-/// What the planner decides on.
+/// What the planner decides on. By default, nothing is known and nothing is wrong.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
+    /// When this was.
+    pub at: jiff::Timestamp,
     /// The source server.
     pub server: SourceServer,
     /// As whom its cloud is used.
@@ -30,20 +33,24 @@ pub struct Survey {
     pub user: String,
     /// Whether an access token is its password.
     pub by_token: bool,
+    /// What its cloud does not let the credential do, each with the right that it lacks.
+    pub forbidden: Vec<(CloudAct, String)>,
     /// Names of its databases.
     pub server_databases: Vec<String>,
     /// The parameters that matter.
     pub parameters: Vec<Parameter>,
-    /// Replication slots in use.
-    pub slots: i64,
-    /// WAL senders in use.
-    pub senders: i64,
+    /// The server as it is.
+    pub on_server: ServerFacts,
+    /// What the login may do there.
+    pub rights: Rights,
     /// What the database holds.
     pub inventory: Inventory,
     /// The source's firewall rules, but for those of runs of this program, as `name first-last`.
     pub firewall: BTreeSet<String>,
     /// What the source's catalog holds, each with a digest of its definition.
     pub definitions: BTreeMap<String, String>,
+    /// What could not be asked of the clouds, each with why.
+    pub unasked: Vec<String>,
     /// What the checks of the database found, by their ids.
     pub assessment: BTreeMap<&'static str, Vec<Hit>>,
     /// By how much this machine's clock is ahead of the source's, in milliseconds.
@@ -70,6 +77,8 @@ pub struct Survey {
     pub no_new_project: Option<String>,
     /// The project that is there and shall be used, if one was named.
     pub existing: Option<ExistingTarget>,
+    /// What the target's plan allows.
+    pub limits: TargetLimits,
     /// From where the target will connect.
     pub egress: EgressAddresses,
 }
@@ -87,6 +96,17 @@ pub struct ExistingTarget {
     pub settings: TargetSettings,
     /// What the database of the planned name holds, each as `kind name`.
     pub objects: Vec<String>,
+    /// The compute's workers, if that database is there.
+    pub workers: Option<Workers>,
+}
+
+/// Logical replication workers of a compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workers {
+    /// So many may work.
+    pub most: i64,
+    /// So many do.
+    pub used: i64,
 }
 
 /// Looks at everything that the plan depends on. Where the source can't be looked at, whatever the clouds tell that blocks the

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use azure2neon_postgres::assessment;
+use azure2neon_postgres::assessment::{self, Hit};
 use azure2neon_postgres::catalog::catalog;
 use azure2neon_postgres::roles::SubscriberRights;
+use azure2neon_postgres::server::{rights, server_facts};
 use azure2neon_postgres::{Session, dependents, fence, inventory, roles};
 
 use super::Survey;
@@ -22,20 +23,18 @@ pub(super) async fn look(survey: &mut Survey, settings: &Settings, access: &Acce
     let source = access.connect(&survey.server, &endpoint).await?;
     survey.round_trip = source.round_trip().await?;
     survey.bandwidth = source.bandwidth().await?;
-    let used = source
-        .query_one(
-            "select (select pg_catalog.count(*) from pg_catalog.pg_replication_slots), \
-             (select pg_catalog.count(*) from pg_catalog.pg_stat_replication)",
-            &[],
-        )
-        .await?;
-    (survey.slots, survey.senders) = (used.try_get(0)?, used.try_get(1)?);
+    survey.on_server = server_facts(&source).await?;
     survey.clock_skew_milliseconds = clock_skew(&source, survey.round_trip).await?;
     survey.assessment = assessment::assess(&source).await?;
+    let unasked = survey.unasked.iter().map(|object| Hit { object: object.clone(), bytes: 0 });
+    if unasked.len() > 0 {
+        survey.assessment.entry(assessment::UNCHECKED).or_default().extend(unasked);
+    }
     survey.definitions = basis::definitions(&catalog(&source).await?);
     survey.inventory = inventory::inventory(&source).await?;
     let left_out = settings.selection.left_out(&survey.inventory);
     let moved: Vec<u32> = survey.inventory.tables.iter().filter(|table| !left_out.contains(&table.name)).map(|table| table.oid).collect();
+    survey.rights = rights(&source, &moved).await?;
     (survey.hidden, survey.subscriber) = match settings.mode {
         Mode::Online => (Vec::new(), roles::subscriber_rights(&source, &moved).await?),
         Mode::Offline => (roles::hidden_from(&source, &survey.user, &moved).await?, SubscriberRights::default()),
