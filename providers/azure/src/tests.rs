@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure2neon_core::ErrorKind;
-use azure2neon_core::cloud::{InboundRule, SourceCloud, Storage};
+use azure2neon_core::cloud::{CloudAct, InboundRule, SourceCloud, Storage};
 use azure2neon_exchange::replay::{Replay, Tls};
 use secrecy::SecretString;
 
@@ -110,6 +110,14 @@ async fn describe_reads_the_server() {
     assert_eq!((server.unreachable_because, server.unsupported_because), (None, None));
     assert_eq!((server.resource_group.as_str(), server.password_login, server.token_login), ("rg-shop", true, false));
     assert_eq!((server.storage, server.high_availability), (Some(Storage { bytes: 128 << 30, grows: true }), false));
+    replay.finish();
+}
+
+#[tokio::test]
+async fn what_the_credential_may_not_do_is_asked() {
+    let (replay, cloud) = named(&["permissions"]).await;
+    let restart = "Microsoft.DBforPostgreSQL/flexibleServers/restart/action".to_owned();
+    assert_eq!(cloud.forbidden().await.unwrap(), [(CloudAct::Restart, restart)]);
     replay.finish();
 }
 

@@ -220,6 +220,7 @@ checks! {
     always_triggers,
     bloat,
     burstable,
+    clients_without_tls,
     clock_skew,
     collation,
     deferrable_keys,

@@ -98,6 +98,18 @@ fn everything_that_blocks_is_named_at_once() {
 }
 
 #[test]
+fn what_blocks_is_named_before_anybody_connects() {
+    let mut survey = Survey { inventory: Default::default(), ..survey(Vec::new()) };
+    refuse_beforehand(&survey, &settings()).unwrap();
+    (survey.server.ready, survey.server.password_login) = (false, false);
+    let error = refuse_beforehand(&survey, &settings()).unwrap_err();
+    assert!(error.message().contains("server-state: ") && error.message().contains("password-login: "), "{error}");
+    let error = error.joined_by(&Error::new(ErrorKind::Unreachable, "nobody answers").hint("see the firewall"));
+    assert!(error.message().ends_with("; and nobody answers") && error.remedy().unwrap().ends_with("; see the firewall"), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Blocked);
+}
+
+#[test]
 fn a_file_is_named_by_its_check() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/checks");
     for check in CHECKS {
