@@ -51,13 +51,9 @@ async fn what_a_role_may_not_do_is_known_before_it_tries() {
     assert_eq!(of_superuser, Rights { ..Rights::default() });
 
     let endpoint = server.make_user("mover").await;
-    session.batch_execute("revoke all on database app from public; grant connect on database app to mover").await.unwrap();
-    session
-        .batch_execute(
-            "alter database app owner to admin; alter role mover nocreaterole noreplication; revoke pg_signal_backend from mover",
-        )
-        .await
-        .unwrap();
+    session.batch_execute("alter database app owner to admin; revoke all on database app from public").await.unwrap();
+    session.batch_execute("grant connect on database app to mover; revoke pg_signal_backend from mover").await.unwrap();
+    session.batch_execute("alter role mover nocreaterole noreplication").await.unwrap();
     session.batch_execute("grant select on kept.a to mover").await.unwrap();
     let mover = endpoint.connect().await.unwrap();
     let lacks = rights(&mover, &oids).await.unwrap();

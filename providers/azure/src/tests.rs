@@ -159,6 +159,18 @@ async fn a_host_name_is_found_over_all_subscriptions_and_pages() {
 }
 
 #[tokio::test]
+async fn a_virtual_endpoint_is_told_from_a_server() {
+    let (_replay, cloud) = replay(&["find-in-all"], |settings| {
+        settings.subscription = None;
+        settings.resource_group = None;
+        settings.server = "shop-prod.writer.postgres.database.azure.com".to_owned();
+    })
+    .await;
+    let error = cloud.describe().await.unwrap_err();
+    assert!(error.message().contains("virtual endpoint") && error.remedy().unwrap().contains("shop-prod"), "{error:?}");
+}
+
+#[tokio::test]
 async fn several_servers_of_one_name_are_all_told() {
     let (replay, cloud) = replay(&["find-several"], |settings| settings.resource_group = None).await;
     let error = cloud.describe().await.unwrap_err();
