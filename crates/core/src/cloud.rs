@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::call::{SourceCall, TargetCall};
 pub use crate::compute::{ComputeRange, TargetSettings};
 use crate::error::Result;
 
@@ -171,6 +172,9 @@ pub trait SourceCloud: Send + Sync {
 
     /// Removes the rule of that name; it is no error if there is none.
     async fn revoke_inbound(&self, name: &str) -> Result<()>;
+
+    /// The request that such a change sends, as `METHOD url body`. Nothing is sent.
+    fn spell(&self, server: &SourceServer, call: &SourceCall) -> String;
 }
 
 /// A project of the target's cloud with one of its branches and the branch's read-write endpoint.
@@ -335,4 +339,7 @@ pub trait TargetCloud: Send + Sync {
 
     /// Deletes the project; no error if it is gone.
     async fn delete(&self, project: &TargetProject) -> Result<()>;
+
+    /// The requests that such a change sends, each as `METHOD url body`. Nothing is sent.
+    fn spell(&self, call: &TargetCall) -> Vec<String>;
 }

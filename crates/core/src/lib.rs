@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod basis;
+pub mod call;
 pub mod catalog_comparison;
 pub mod checks;
 pub mod clock;
@@ -19,7 +20,9 @@ pub mod door;
 pub mod engine;
 pub mod epochs;
 mod error;
+pub mod estimate;
 pub mod event;
+pub mod explain;
 mod fencing;
 pub mod handover;
 pub mod held;

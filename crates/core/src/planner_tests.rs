@@ -8,6 +8,7 @@ use azure2neon_postgres::fence::FenceBefore;
 use azure2neon_postgres::inventory::{Column, TableKind};
 use azure2neon_postgres::roles::SubscriberRights;
 use azure2neon_postgres::server::{Rights, ServerFacts};
+use azure2neon_postgres::volume::{LogRate, Volume};
 
 use super::*;
 use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetLimits, TargetProject};
@@ -85,6 +86,8 @@ pub(crate) fn table(name: &str) -> Table {
 
 pub(crate) fn survey(tables: Vec<Table>) -> Survey {
     Survey {
+        log_rate: LogRate::default(),
+        volume: Volume::default(),
         server: SourceServer {
             name: "shop-prod".into(),
             id: "/subscriptions/1/shop-prod".into(),

@@ -1,4 +1,4 @@
--- How much of the server is in use, and how much WAL it has written since its counters began.
+-- How much of the server is in use.
 select pg_catalog.pg_is_in_recovery() as in_recovery,
        pg_catalog.pg_backend_pid() as pid,
        (select pg_catalog.count(*) from pg_catalog.pg_replication_slots) as slots,
@@ -11,7 +11,4 @@ select pg_catalog.pg_is_in_recovery() as in_recovery,
        (select coalesce(pg_catalog.max(pg_catalog.pg_wal_lsn_diff(
                    case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn() else pg_catalog.pg_current_wal_lsn() end,
                    s.restart_lsn)), 0)::pg_catalog.int8
-        from pg_catalog.pg_replication_slots s) as held_bytes,
-       w.wal_bytes::pg_catalog.float8 as wal_bytes,
-       extract(epoch from pg_catalog.clock_timestamp() - w.stats_reset)::pg_catalog.float8 as wal_seconds
-from pg_catalog.pg_stat_wal w
+        from pg_catalog.pg_replication_slots s) as held_bytes

@@ -1,7 +1,6 @@
 //! A server as a whole: how it is set, how much of it is in use, and what a role may do there.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::connect::Session;
 use crate::error::{Doing, Result};
@@ -32,10 +31,6 @@ pub struct ServerFacts {
     pub databases_bytes: i64,
     /// WAL that slots keep, in bytes.
     pub held_bytes: i64,
-    /// WAL written since the server counts, in bytes,
-    pub wal_bytes: f64,
-    /// and for how long it has counted.
-    pub wal_time: Duration,
     /// Some settings in force, by their names; one that this version does not have is missing.
     pub settings: BTreeMap<String, String>,
 }
@@ -95,8 +90,6 @@ pub async fn server_facts(session: &Session) -> Result<ServerFacts> {
         workers: row.try_get("workers")?,
         databases_bytes: row.try_get("databases_bytes")?,
         held_bytes: row.try_get("held_bytes")?,
-        wal_bytes: row.try_get("wal_bytes")?,
-        wal_time: Duration::try_from_secs_f64(row.try_get("wal_seconds")?).unwrap_or_default(),
         settings,
     })
 }

@@ -16,18 +16,9 @@ async fn a_server_says_what_is_in_use_and_how_it_is_set() {
         let facts = server_facts(&session).await.unwrap();
         assert_eq!((facts.in_recovery, facts.pooled, facts.slots, facts.senders, facts.workers), (false, false, 1, 0, 0));
         assert!(facts.databases_bytes > 1 << 20 && facts.held_bytes >= 0, "{facts:?}");
-        assert!(facts.wal_time.as_secs() < 3600, "{facts:?}");
         assert_eq!(facts.settings["max_slot_wal_keep_size"], "2GB");
         assert_eq!(facts.settings["max_logical_replication_workers"], "3");
         assert_eq!(facts.settings.contains_key("idle_replication_slot_timeout"), major >= 18);
-        // What a session wrote is counted when it has said so.
-        for _ in 0..100 {
-            if server_facts(&session).await.unwrap().wal_bytes > 0.0 {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        assert!(server_facts(&session).await.unwrap().wal_bytes > 0.0);
     }
     let server = Server::start(17).await;
     let standby = server.standby().await;

@@ -169,6 +169,10 @@ impl NeonCloud {
     }
 
     async fn post_project(&self, spec: &ProjectSpec, with_suspend: bool) -> std::result::Result<Created, Fault> {
+        self.api.send(self.project_request(spec, with_suspend)).await
+    }
+
+    pub(crate) fn project_request(&self, spec: &ProjectSpec, with_suspend: bool) -> Request {
         let mut project = json!({
             "name": spec.name,
             "region_id": spec.region,
@@ -190,7 +194,7 @@ impl NeonCloud {
         if spec.publishes {
             project["settings"] = json!({ "enable_logical_replication": true });
         }
-        self.api.send(Request::post(&["projects"], json!({ "project": project }))).await
+        Request::post(&["projects"], json!({ "project": project }))
     }
 
     /// The project with its branch and the branch's endpoint, which is asked for if it is not at hand.
@@ -241,9 +245,13 @@ impl NeonCloud {
     }
 
     pub(crate) async fn delete_project(&self, project: &TargetProject) -> Result<()> {
-        match self.api.write_again(&project.id, Request::new(Method::DELETE, &["projects", &project.id])).await {
+        match self.api.write_again(&project.id, Self::project_deletion(project)).await {
             Err(fault) if !fault.is_not_found() => Err(fault.error(&format!("delete the Neon project {}", project.name))),
             _ => Ok(()),
         }
+    }
+
+    pub(crate) fn project_deletion(project: &TargetProject) -> Request {
+        Request::new(Method::DELETE, &["projects", &project.id])
     }
 }

@@ -21,25 +21,21 @@ const SLOW: f64 = 20.0 * 1024.0 * 1024.0;
 /// and the time that the target may need afterwards.
 const CATCH_UP: Duration = Duration::from_secs(3600);
 
-/// An average over less says nothing: what a server writes depends on the hour.
-const COUNTED: Duration = Duration::from_secs(3600);
-
 fn look(facts: &Facts<'_>) -> Option<Found> {
     let (server, on_server) = (&facts.survey.server, &facts.survey.on_server);
-    let storage = server.storage.filter(|_| on_server.databases_bytes > 0 && on_server.wal_time >= COUNTED)?;
+    let storage = server.storage.filter(|_| on_server.databases_bytes > 0)?;
     let free = storage.bytes - storage.bytes / 20 - on_server.databases_bytes - on_server.held_bytes;
-    let rate = on_server.wal_bytes / on_server.wal_time.as_secs_f64();
+    let rate = facts.survey.log_rate.mean? as f64;
     let copy = facts.survey.inventory.stored_bytes() as f64 / SLOW;
     let kept = rate * (copy + CATCH_UP.as_secs_f64());
     (kept > free as f64).then(|| Found {
         what: format!(
-            "{} are free of {}, and the migration may keep {}: the server writes {} of WAL an hour (on average over {}), and a copy at {}/s \
+            "{} are free of {}, and the migration may keep {}: the server writes {} of WAL an hour (its average), and a copy at {}/s \
              takes {}, with {} to catch up",
             units::bytes(free.max(0)),
             units::bytes(storage.bytes),
             units::bytes(kept as i64),
             units::bytes((rate * 3600.0) as i64),
-            span(on_server.wal_time),
             units::bytes(SLOW as i64),
             span(Duration::from_secs_f64(copy)),
             span(CATCH_UP),

@@ -87,6 +87,7 @@ pub use stream_data::StreamData;
 pub use subscribe::Subscribe;
 pub use turn::Turn;
 pub use use_project::UseProject;
+pub(crate) use warm_up::SHORT as WITNESS_DEADLINE;
 pub use warm_up::WarmUp;
 
 use serde::{Deserialize, Serialize};

@@ -79,12 +79,13 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
     };
     let databases = clouds.target.databases(&project).await?;
     let name = settings.target_database.as_ref().unwrap_or(&settings.source_database);
-    let (objects, workers) = match databases.iter().find(|database| database.name == *name) {
-        None => (Vec::new(), None),
+    let (objects, line, workers) = match databases.iter().find(|database| database.name == *name) {
+        None => (Vec::new(), None, None),
         Some(database) => {
             let connection = clouds.target.connection(&project, database, LostPassword::Fail).await?;
             let target = target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?;
-            (inventory::user_objects(&target).await?, workers(&server_facts(&target).await?))
+            let line = (target.round_trip().await?, target.bandwidth().await?);
+            (inventory::user_objects(&target).await?, Some(line), workers(&server_facts(&target).await?))
         }
     };
     Ok(ExistingTarget {
@@ -93,6 +94,7 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
         project,
         databases,
         objects,
+        line,
         workers,
     })
 }

@@ -12,6 +12,7 @@ use azure2neon_postgres::dependents::Dependent;
 use azure2neon_postgres::fence::FenceBefore;
 use azure2neon_postgres::roles::SubscriberRights;
 use azure2neon_postgres::server::{Rights, ServerFacts};
+use azure2neon_postgres::volume::{LogRate, Volume};
 
 use crate::access::Access;
 use crate::checks::{self, source_version};
@@ -71,6 +72,10 @@ pub struct Survey {
     pub round_trip: Duration,
     /// Bytes a second that one connection brings from there.
     pub bandwidth: u64,
+    /// What the tables that are moved hold.
+    pub volume: Volume,
+    /// How fast the source writes its log.
+    pub log_rate: LogRate,
     /// A project that has the new one's name already.
     pub taken: Option<TargetProject>,
     /// Why the target's key may not make a new project, if so.
@@ -96,7 +101,9 @@ pub struct ExistingTarget {
     pub settings: TargetSettings,
     /// What the database of the planned name holds, each as `kind name`.
     pub objects: Vec<String>,
-    /// The compute's workers, if that database is there.
+    /// A statement's way there and back from this machine, and the bytes a second that one connection brings; none without the database.
+    pub line: Option<(Duration, u64)>,
+    /// The compute's workers; none without the database.
     pub workers: Option<Workers>,
 }
 

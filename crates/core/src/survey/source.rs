@@ -6,6 +6,7 @@ use azure2neon_postgres::assessment::{self, Hit};
 use azure2neon_postgres::catalog::catalog;
 use azure2neon_postgres::roles::SubscriberRights;
 use azure2neon_postgres::server::{rights, server_facts};
+use azure2neon_postgres::volume::{LogWatch, volume};
 use azure2neon_postgres::{Session, dependents, fence, inventory, roles};
 
 use super::Survey;
@@ -21,9 +22,10 @@ pub(super) async fn look(survey: &mut Survey, settings: &Settings, access: &Acce
     refuse_absent(survey, settings)?;
     let endpoint = access.source_endpoint(settings, &survey.server.host, &survey.user, "azure2neon_plan").await?;
     let source = access.connect(&survey.server, &endpoint).await?;
+    survey.on_server = server_facts(&source).await?;
+    let log = LogWatch::begin(&source).await?;
     survey.round_trip = source.round_trip().await?;
     survey.bandwidth = source.bandwidth().await?;
-    survey.on_server = server_facts(&source).await?;
     survey.clock_skew_milliseconds = clock_skew(&source, survey.round_trip).await?;
     survey.assessment = assessment::assess(&source).await?;
     let unasked = survey.unasked.iter().map(|object| Hit { object: object.clone(), bytes: 0 });
@@ -39,8 +41,10 @@ pub(super) async fn look(survey: &mut Survey, settings: &Settings, access: &Acce
         Mode::Online => (Vec::new(), roles::subscriber_rights(&source, &moved).await?),
         Mode::Offline => (roles::hidden_from(&source, &survey.user, &moved).await?, SubscriberRights::default()),
     };
+    survey.volume = volume(&source, &moved).await?;
     survey.dependents = dependents::dependents(&source, &left_out).await?;
     survey.fence = fence::fence_state(&source, &settings.source_database).await?;
+    survey.log_rate = log.end(&source).await?;
     Ok(())
 }
 

@@ -1,7 +1,5 @@
 //! Troubles of the source server, of the target, and of their clouds.
 
-use std::time::Duration;
-
 use azure2neon_postgres::server::Rights;
 
 use super::*;
@@ -29,6 +27,7 @@ fn there() -> ExistingTarget {
         roles: Vec::new(),
         settings: crate::cloud::TargetSettings::default(),
         objects: Vec::new(),
+        line: None,
         workers: None,
     }
 }
@@ -68,8 +67,7 @@ pub(super) const TROUBLES: &[Trouble] = &[
     ("storage-headroom", |survey| {
         survey.server.storage = disk(64, true);
         survey.on_server.databases_bytes = 40 << 30;
-        survey.on_server.wal_time = Duration::from_secs(86_400);
-        survey.on_server.wal_bytes = 86_400.0 * f64::from(8 << 20);
+        survey.log_rate.mean = Some(8 << 20);
     }),
     ("pooled-endpoint", |survey| survey.on_server.pooled = true),
     ("endpoint-in-recovery", |survey| survey.on_server.in_recovery = true),
