@@ -23,6 +23,7 @@ pub const UNCHECKED: &str = "unchecked";
 /// The queries, by the ids of their checks. Each answers with `object` and `bytes`.
 pub const QUERIES: &[(&str, &str)] = &[
     ("bloat", over_user_schemas!("../sql/checks/bloat.sql")),
+    ("clients-without-tls", include_str!("../sql/checks/clients_without_tls.sql")),
     ("deferrable-keys", over_user_schemas!("../sql/checks/deferrable_keys.sql")),
     ("disabled-triggers", over_user_schemas!("../sql/checks/disabled_triggers.sql")),
     ("event-triggers", over_user_schemas!("../sql/checks/event_triggers.sql")),

@@ -4,7 +4,7 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
-use azure2neon_postgres::{ErrorKind, catalog, dependents, digest, fence, inventory, proof, replication, roles, subscription};
+use azure2neon_postgres::{ErrorKind, catalog, dependents, digest, fence, inventory, proof, replication, roles, server, subscription};
 use secrecy::SecretString;
 use support::Server;
 
@@ -44,6 +44,8 @@ async fn statements_prepare_on_every_version() {
             roles::GRANTS_OF_ROLE,
             roles::MAY_SUBSCRIBE,
             roles::MAY_APPLY,
+            server::IN_USE,
+            server::RIGHTS,
         ]
         .iter()
         .chain(catalog::sql::ALL)

@@ -7,6 +7,7 @@ mod api;
 mod branches;
 mod cloud;
 mod fault;
+mod limits;
 mod model;
 mod operations;
 mod organisation;

@@ -23,6 +23,7 @@ pub(super) fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTa
         roles: roles.iter().map(|role| (*role).into()).collect(),
         settings: TargetSettings { compute: "0.25-2".parse().ok(), suspend_seconds: Some(600), history_seconds: Some(86_400) },
         objects: Vec::new(),
+        workers: None,
     }
 }
 
@@ -99,7 +100,7 @@ fn a_new_project_keeps_history_before_the_application_comes() {
 #[test]
 fn an_existing_target_that_does_not_fit_is_refused() {
     let refused = |there: ExistingTarget, change: fn(&mut Settings)| {
-        let error = into_existing(there, change).unwrap_err();
+        let error = into_existing(there, change).and_then(|plan| plan.refuse_blocked()).unwrap_err();
         (error.kind(), error.message().to_owned())
     };
     let full = ExistingTarget { objects: (1..=7).map(|n| format!("table public.t{n}")).collect(), ..existing(&[("shop", "me")], &["me"]) };
