@@ -20,6 +20,7 @@ pub mod engine;
 pub mod epochs;
 mod error;
 pub mod event;
+mod extensions;
 mod fencing;
 pub mod handover;
 pub mod held;

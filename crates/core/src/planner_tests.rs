@@ -113,6 +113,8 @@ pub(crate) fn survey(tables: Vec<Table>) -> Survey {
         region_closed: None,
         taken: None,
         existing: None,
+        extensions: None,
+        hanging: Vec::new(),
         round_trip: Duration::from_micros(400),
         bandwidth: 90 << 20,
         egress: EgressAddresses { addresses: vec!["3.1.1.1".into(), "3.1.1.2".into()], provenance: "list of a day".into() },

@@ -6,6 +6,7 @@ use std::time::Duration;
 use azure2neon_postgres::assessment::{self, Hit};
 use azure2neon_postgres::catalog::catalog;
 use azure2neon_postgres::dependents::{self, Dependent};
+use azure2neon_postgres::extensions::{Hanging, available};
 use azure2neon_postgres::fence::{self, FenceBefore};
 use azure2neon_postgres::roles::SubscriberRights;
 use azure2neon_postgres::{Inventory, Session, inventory, roles};
@@ -13,10 +14,14 @@ use azure2neon_postgres::{Inventory, Session, inventory, roles};
 use crate::access::{Access, Login};
 use crate::basis;
 use crate::clock;
-use crate::cloud::{EgressAddresses, InboundRule, LostPassword, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings};
+use crate::cloud::{
+    EgressAddresses, InboundRule, LostPassword, OfferedExtensions, Parameter, SourceServer, TargetDatabase, TargetProject, TargetSettings,
+};
 use crate::context::{Clouds, target_endpoint};
 use crate::error::{Error, ErrorKind, Result};
+use crate::extensions;
 use crate::plan::{Mode, RULE_PREFIX};
+use crate::planner;
 use crate::server_checks;
 use crate::settings::{Home, Settings};
 
@@ -65,6 +70,10 @@ pub struct Survey {
     pub taken: Option<TargetProject>,
     /// The project that is there and shall be used, if one was named.
     pub existing: Option<ExistingTarget>,
+    /// The extensions that the target offers, as far as is known.
+    pub extensions: Option<OfferedExtensions>,
+    /// What hangs on the source's extensions that it doesn't offer, or that may stay behind.
+    pub hanging: Vec<Hanging>,
     /// From where the target will connect.
     pub egress: EgressAddresses,
 }
@@ -82,6 +91,8 @@ pub struct ExistingTarget {
     pub settings: TargetSettings,
     /// What the database of the planned name holds, each as `kind name`.
     pub objects: Vec<String>,
+    /// The extensions that its server offers, if it could be asked.
+    pub extensions: Option<OfferedExtensions>,
 }
 
 /// Server parameters that logical replication depends on.
@@ -136,6 +147,12 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
     let assessment = assessment::assess(&source).await?;
     let definitions = basis::definitions(&catalog(&source).await?);
     let inventory = inventory::inventory(&source).await?;
+    let extensions = match &existing {
+        Some(existing) => existing.extensions.clone(),
+        None => clouds.target.extensions(planner::new_major(settings, server.major)),
+    };
+    let doubtful = extensions::doubtful(&inventory.extensions, extensions.as_ref());
+    let hanging = azure2neon_postgres::extensions::hanging(&source, &doubtful).await?;
     let left_out = settings.selection.left_out(&inventory);
     let moved: Vec<u32> = inventory.tables.iter().filter(|table| !left_out.contains(&table.name)).map(|table| table.oid).collect();
     let (hidden, subscriber) = match settings.mode {
@@ -165,6 +182,8 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         taken,
         existing,
         egress,
+        extensions,
+        hanging,
     })
 }
 
@@ -186,12 +205,29 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
     };
     let databases = clouds.target.databases(&project).await?;
     let name = settings.target_database.as_ref().unwrap_or(&settings.source_database);
-    let objects = match databases.iter().find(|database| database.name == *name) {
-        None => Vec::new(),
+    let enter = async |database: &TargetDatabase| {
+        let connection = clouds.target.connection(&project, database, LostPassword::Fail).await?;
+        Ok::<_, Error>(target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?)
+    };
+    let (session, objects) = match databases.iter().find(|database| database.name == *name) {
         Some(database) => {
-            let connection = clouds.target.connection(&project, database, LostPassword::Fail).await?;
-            inventory::user_objects(&target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?).await?
+            let session = enter(database).await?;
+            let objects = inventory::user_objects(&session).await?;
+            (Some(session), objects)
         }
+        // Any other one of the server knows what it offers; whoever can't get in there need not.
+        None => match databases.first() {
+            Some(database) => (enter(database).await.ok(), Vec::new()),
+            None => (None, Vec::new()),
+        },
+    };
+    let documented = clouds.target.extensions(project.major);
+    let extensions = match &session {
+        Some(session) => {
+            let by = format!("the server of the project {}", project.name);
+            Some(extensions::of_server(&available(session).await?, documented.as_ref(), by))
+        }
+        None => documented,
     };
     Ok(ExistingTarget {
         roles: clouds.target.roles(&project).await?,
@@ -199,5 +235,6 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
         project,
         databases,
         objects,
+        extensions,
     })
 }

@@ -21,6 +21,7 @@ pub mod copy;
 pub mod dependents;
 pub mod digest;
 pub mod error;
+pub mod extensions;
 pub mod fence;
 pub mod ident;
 pub mod inventory;

@@ -4,7 +4,7 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
-use azure2neon_postgres::{ErrorKind, catalog, dependents, digest, fence, inventory, proof, replication, roles, subscription};
+use azure2neon_postgres::{ErrorKind, catalog, dependents, digest, extensions, fence, inventory, proof, replication, roles, subscription};
 use secrecy::SecretString;
 use support::Server;
 
@@ -31,6 +31,8 @@ async fn statements_prepare_on_every_version() {
             subscription::SUBSCRIPTION,
             subscription::SUBSCRIPTION_TABLES,
             dependents::DEPENDENTS,
+            extensions::AVAILABLE,
+            extensions::HANGING,
             fence::DATABASE_SETTING,
             fence::CONNECTION_LIMIT,
             fence::PREPARED_TRANSACTIONS,

@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 
 use azure2neon_postgres::assessment;
+use azure2neon_postgres::extensions::Hanging;
 use azure2neon_postgres::inventory::Persistence;
 
 use super::*;
-use crate::cloud::Storage;
+use crate::cloud::{OfferedExtensions, Storage};
 use crate::planner::plan;
 use crate::planner::tests::{settings, survey, table};
 
@@ -42,8 +43,43 @@ const TROUBLES: &[Trouble] = &[
     ("foreign-tables", |survey| survey.inventory.foreign_tables = vec![survey.inventory.tables[0].name.clone()]),
     ("always-triggers", |survey| survey.inventory.always_triggers = vec!["public.a.t".into()]),
     ("subscriptions", |survey| survey.inventory.subscriptions = vec!["s".into()]),
+    ("extensions", |survey| extension(survey, ("citext", "1.6"), &["citext 1.6"], Vec::new())),
+    ("extensions-older-version", |survey| extension(survey, ("vector", "0.8.1"), &["vector 0.8.0"], Vec::new())),
+    ("extensions-left-behind", |survey| extension(survey, ("pgaudit", "16.0"), &[], vec![hanging("pgaudit", &[])])),
+    ("extensions-missing", |survey| extension(survey, ("tdigest", "1.4"), &["citext 1.6"], vec![hanging("tdigest", &[])])),
     ("collation", |survey| survey.inventory.collate = "en_US.utf8".into()),
 ];
+
+/// The source has this extension, the target offers these, and this hangs on it.
+fn extension(survey: &mut Survey, (name, version): (&str, &str), offered: &[&str], hanging: Vec<Hanging>) {
+    survey.inventory.extensions = vec![("plpgsql".into(), "1.0".into()), (name.into(), version.into())];
+    let versions = offered.iter().filter_map(|one| one.split_once(' ')).map(|(name, version)| (name.into(), version.into())).collect();
+    survey.extensions = Some(OfferedExtensions { versions, provenance: "a list of a day".into() });
+    survey.hanging = hanging;
+}
+
+fn hanging(extension: &str, names: &[&str]) -> Hanging {
+    let objects = names.len().try_into().unwrap();
+    Hanging { oid: 1, extension: extension.into(), objects, names: names.iter().map(|name| (*name).into()).collect() }
+}
+
+#[test]
+fn an_extension_that_is_not_there_is_one_cause_with_all_that_hangs_on_it() {
+    let mut survey = survey(vec![table("a")]);
+    let on_it = hanging("pgstattuple", &["view public.bloat", "function public.f()"]);
+    extension(&mut survey, ("pgstattuple", "1.5"), &[], vec![on_it]);
+    let plan = |settings: &Settings| crate::planner::plan(&survey, settings, "abcdef").unwrap();
+    let blocking = plan(&settings());
+    let finding = blocking.findings.iter().find(|finding| finding.id == "extensions-missing").unwrap();
+    assert_eq!(
+        finding.what,
+        "1 extension not offered by the target, according to a list of a day: \
+         pgstattuple 1.5 (2 objects hang on it: view public.bloat, function public.f())"
+    );
+    assert!(blocking.refuse_blocked().is_err());
+    let allowed = Settings { expected_failures: vec!["EXTENSION pgstattuple".into()], ..settings() };
+    plan(&allowed).refuse_blocked().unwrap();
+}
 
 #[test]
 fn what_was_surveyed_is_looked_at_by_each_check() {

@@ -60,6 +60,11 @@ pub(super) fn planned(survey: &Survey, settings: &Settings) -> Result<PlannedTar
     })
 }
 
+/// The major that a new project shall have.
+pub(crate) fn new_major(settings: &Settings, source: u32) -> u32 {
+    settings.target_major.unwrap_or_else(|| source.max(17))
+}
+
 fn major(survey: &Survey, settings: &Settings) -> Result<u32> {
     let source = survey.server.major;
     let offered = |major: &u32| MAJORS.contains(major) && *major >= source;
@@ -76,7 +81,7 @@ fn major(survey: &Survey, settings: &Settings) -> Result<u32> {
             .hint("name another project, or a new one with --project")
         });
     }
-    let major = settings.target_major.unwrap_or_else(|| source.max(17));
+    let major = new_major(settings, source);
     Some(major).filter(offered).ok_or_else(|| {
         configuration(format!("the target can't be PostgreSQL {major}: {MAJORS:?} are offered, not older than the source's {source}"))
             .hint("set pg_version under [target]")

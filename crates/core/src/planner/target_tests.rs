@@ -22,6 +22,7 @@ pub(super) fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTa
         roles: roles.iter().map(|role| (*role).into()).collect(),
         settings: TargetSettings { compute: "0.25-2".parse().ok(), suspend_seconds: Some(600), history_seconds: Some(86_400) },
         objects: Vec::new(),
+        extensions: None,
     }
 }
 

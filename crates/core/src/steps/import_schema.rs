@@ -12,7 +12,6 @@ use crate::event::Event;
 use crate::operation::{Observed, Operation, output};
 use crate::plan::{Effect, Mode};
 use crate::selection;
-use crate::settings::matches_pattern;
 
 /// Imports tables, one statement at a time; every one that fails is named.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -203,8 +202,7 @@ fn schema_error(failures: &[Failure]) -> Error {
 }
 
 fn is_expected(cx: &Context, kind: &str, name: &str) -> bool {
-    let text = format!("{kind} {name}");
-    cx.settings.expected_failures.iter().any(|pattern| matches_pattern(pattern, &text))
+    cx.settings.lets_fail(kind, name)
 }
 
 async fn applied(target: &Session, schema: &str) -> Result<std::collections::HashSet<String>> {
