@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::*;
 use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetProject};
 use crate::selection::Selection;
 use crate::settings::{CopyManners, Destination, HandOver, Home, Network};
+use crate::survey::TextOrder;
 
 #[path = "planner/target_tests.rs"]
 mod target_tests;
@@ -115,6 +116,8 @@ pub(crate) fn survey(tables: Vec<Table>) -> Survey {
         existing: None,
         extensions: None,
         hanging: Vec::new(),
+        text_order: TextOrder::default(),
+        changes: HashMap::new(),
         round_trip: Duration::from_micros(400),
         bandwidth: 90 << 20,
         egress: EgressAddresses { addresses: vec!["3.1.1.1".into(), "3.1.1.2".into()], provenance: "list of a day".into() },

@@ -1,15 +1,17 @@
 //! Looks at both clouds and the source, and changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use azure2neon_postgres::assessment::{self, Hit};
 use azure2neon_postgres::catalog::catalog;
+use azure2neon_postgres::collation::{self, TextKey};
 use azure2neon_postgres::dependents::{self, Dependent};
 use azure2neon_postgres::extensions::{Hanging, available};
 use azure2neon_postgres::fence::{self, FenceBefore};
 use azure2neon_postgres::roles::SubscriberRights;
-use azure2neon_postgres::{Inventory, Session, inventory, roles};
+use azure2neon_postgres::statistics::{self, Changes};
+use azure2neon_postgres::{Inventory, QualifiedName, Session, inventory, roles};
 
 use crate::access::{Access, Login};
 use crate::basis;
@@ -74,8 +76,21 @@ pub struct Survey {
     pub extensions: Option<OfferedExtensions>,
     /// What hangs on the source's extensions that it doesn't offer, or that may stay behind.
     pub hanging: Vec<Hanging>,
+    /// Indexed text that the target sorts otherwise.
+    pub text_order: TextOrder,
+    /// How many rows of the source's tables were changed.
+    pub changes: HashMap<QualifiedName, Changes>,
     /// From where the target will connect.
     pub egress: EgressAddresses,
+}
+
+/// How the target sorts indexed text that the source sorts by the rules of a language.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextOrder {
+    /// Columns of which a sample is in another order there.
+    pub otherwise: Vec<String>,
+    /// Columns of which that isn't known.
+    pub unknown: Vec<String>,
 }
 
 /// A target that is there already, as far as the plan depends on it.
@@ -91,6 +106,8 @@ pub struct ExistingTarget {
     pub settings: TargetSettings,
     /// What the database of the planned name holds, each as `kind name`.
     pub objects: Vec<String>,
+    /// By what the database of the planned name sorts, if it is there.
+    pub collate: Option<String>,
     /// The extensions that its server offers, if it could be asked.
     pub extensions: Option<OfferedExtensions>,
 }
@@ -116,9 +133,12 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         )
         .hint("name one of them with --database (or `database` under [source])"));
     }
-    let (taken, existing) = match &settings.home {
-        Home::New(name) => (clouds.target.find(name).await?, None),
-        Home::Existing { project, branch } => (None, Some(existing_target(settings, clouds, access, (project, branch.as_deref())).await?)),
+    let (taken, (existing, target)) = match &settings.home {
+        Home::New(name) => (clouds.target.find(name).await?, (None, None)),
+        Home::Existing { project, branch } => {
+            let (existing, target) = existing_target(settings, clouds, access, (project, branch.as_deref())).await?;
+            (None, (Some(existing), target))
+        }
     };
     let region = match (&existing, &settings.region) {
         (Some(existing), _) => (existing.project.region.clone(), "the project's".to_owned()),
@@ -152,6 +172,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         None => clouds.target.extensions(planner::new_major(settings, server.major)),
     };
     let doubtful = extensions::doubtful(&inventory.extensions, extensions.as_ref());
+    let text_order = text_order(&source, target.as_ref()).await?;
     let hanging = azure2neon_postgres::extensions::hanging(&source, &doubtful).await?;
     let left_out = settings.selection.left_out(&inventory);
     let moved: Vec<u32> = inventory.tables.iter().filter(|table| !left_out.contains(&table.name)).map(|table| table.oid).collect();
@@ -184,7 +205,20 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         egress,
         extensions,
         hanging,
+        text_order,
+        changes: statistics::changes(&source).await?,
     })
+}
+
+/// Compares the order of indexed text with the target's, or with that of a new database.
+async fn text_order(source: &Session, target: Option<&Session>) -> Result<TextOrder> {
+    let keys = collation::text_keys(source).await?;
+    if let Some(target) = target {
+        return Ok(TextOrder { otherwise: collation::ordered_otherwise(target, &keys).await?, unknown: Vec::new() });
+    }
+    let (default, others): (Vec<TextKey>, Vec<TextKey>) = keys.into_iter().partition(TextKey::is_default);
+    let otherwise = default.into_iter().filter(|key| !key.is_in_order_of_c()).map(|key| key.name).collect();
+    Ok(TextOrder { otherwise, unknown: others.into_iter().map(|key| format!("{} ({})", key.name, key.collation)).collect() })
 }
 
 /// By how much this machine's clock is ahead of the server's, in milliseconds, give or take half a round trip.
@@ -195,8 +229,13 @@ async fn clock_skew(source: &Session, round_trip: Duration) -> Result<i64> {
     Ok(clock::now().as_millisecond() - half - there)
 }
 
-/// The project and branch of these ids or names, and what they hold.
-async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, at: (&str, Option<&str>)) -> Result<ExistingTarget> {
+/// The project and branch of these ids or names, what they hold, and a session in the database of the planned name, if it is there.
+async fn existing_target(
+    settings: &Settings,
+    clouds: &Clouds,
+    access: &Access,
+    at: (&str, Option<&str>),
+) -> Result<(ExistingTarget, Option<Session>)> {
     let (named, branch) = at;
     let Some(project) = clouds.target.open(named, branch).await? else {
         let of_branch = branch.map(|branch| format!(" with a branch {branch}")).unwrap_or_default();
@@ -209,17 +248,12 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
         let connection = clouds.target.connection(&project, database, LostPassword::Fail).await?;
         Ok::<_, Error>(target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?)
     };
-    let (session, objects) = match databases.iter().find(|database| database.name == *name) {
-        Some(database) => {
-            let session = enter(database).await?;
-            let objects = inventory::user_objects(&session).await?;
-            (Some(session), objects)
-        }
+    let planned = databases.iter().find(|database| database.name == *name);
+    let session = match (planned, databases.first()) {
+        (Some(planned), _) => Some(enter(planned).await?),
         // Any other one of the server knows what it offers; whoever can't get in there need not.
-        None => match databases.first() {
-            Some(database) => (enter(database).await.ok(), Vec::new()),
-            None => (None, Vec::new()),
-        },
+        (None, Some(other)) => enter(other).await.ok(),
+        (None, None) => None,
     };
     let documented = clouds.target.extensions(project.major);
     let extensions = match &session {
@@ -229,12 +263,19 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
         }
         None => documented,
     };
-    Ok(ExistingTarget {
+    let session = session.filter(|_| planned.is_some());
+    let (objects, collate) = match &session {
+        Some(session) => (inventory::user_objects(session).await?, Some(inventory::collate(session).await?)),
+        None => (Vec::new(), None),
+    };
+    let existing = ExistingTarget {
         roles: clouds.target.roles(&project).await?,
         settings: clouds.target.settings(&project).await?,
         project,
         databases,
         objects,
+        collate,
         extensions,
-    })
+    };
+    Ok((existing, session))
 }

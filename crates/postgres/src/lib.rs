@@ -16,6 +16,7 @@ macro_rules! over_user_schemas {
 pub mod assessment;
 pub mod barrier;
 pub mod catalog;
+pub mod collation;
 pub mod connect;
 pub mod copy;
 pub mod dependents;

@@ -4,7 +4,9 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
-use azure2neon_postgres::{ErrorKind, catalog, dependents, digest, extensions, fence, inventory, proof, replication, roles, subscription};
+use azure2neon_postgres::{
+    ErrorKind, catalog, collation, dependents, digest, extensions, fence, inventory, proof, replication, roles, statistics, subscription,
+};
 use secrecy::SecretString;
 use support::Server;
 
@@ -31,6 +33,8 @@ async fn statements_prepare_on_every_version() {
             subscription::SUBSCRIPTION,
             subscription::SUBSCRIPTION_TABLES,
             dependents::DEPENDENTS,
+            collation::TEXT_KEYS,
+            statistics::CHANGES,
             extensions::AVAILABLE,
             extensions::HANGING,
             fence::DATABASE_SETTING,

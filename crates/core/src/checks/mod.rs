@@ -97,7 +97,7 @@ impl Facts<'_> {
 
     /// These, each with its size in bytes, the largest first; nothing if there are none.
     fn listed(&self, one: &str, many: &str, named: impl Iterator<Item = (String, i64)>, remedy: &str) -> Option<Found> {
-        let hits: Vec<Hit> = named.map(|(object, bytes)| Hit { object, bytes }).collect();
+        let hits: Vec<Hit> = named.map(|(object, bytes)| Hit { object, bytes, relation: None }).collect();
         (!hits.is_empty()).then(|| Found { what: counted(one, many, hits), remedy: remedy.to_owned() })
     }
 }
@@ -176,6 +176,10 @@ checks! {
     burstable,
     clock_skew,
     collation,
+    collation_versions,
+    collations_missing,
+    comments_on_extensions,
+    default_privileges,
     deferrable_keys,
     disabled_triggers,
     encoding,
@@ -187,19 +191,24 @@ checks! {
     extensions_older_version,
     foreign_keys_leave_selection,
     foreign_tables,
+    generated_columns,
     high_availability,
+    identity_columns,
     inactive_slots,
     inheritance,
     invalid_indexes,
     large_objects,
     long_transactions,
+    materialized_views,
     no_tables,
     no_way_back,
     objects_leave_selection,
     objects_of_the_provider,
     offline,
+    partitioned_tables,
     prepared_transactions,
     publications,
+    recent_ddl,
     roles,
     row_security,
     rules,
@@ -216,6 +225,9 @@ checks! {
     target_region_closing,
     target_resize,
     target_restart,
+    temporary_tables,
+    text_order,
+    text_order_unknown,
     text_range_partitions,
     unchecked,
     unlogged_tables,

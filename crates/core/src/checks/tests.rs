@@ -39,7 +39,6 @@ const TROUBLES: &[Trouble] = &[
         survey.inventory.tables[0].equality_for_all_columns = false;
     }),
     ("unlogged-tables", |survey| survey.inventory.tables[0].persistence = Persistence::Unlogged),
-    ("row-security", |survey| survey.inventory.tables[0].row_security = true),
     ("foreign-tables", |survey| survey.inventory.foreign_tables = vec![survey.inventory.tables[0].name.clone()]),
     ("always-triggers", |survey| survey.inventory.always_triggers = vec!["public.a.t".into()]),
     ("subscriptions", |survey| survey.inventory.subscriptions = vec!["s".into()]),
@@ -47,6 +46,8 @@ const TROUBLES: &[Trouble] = &[
     ("extensions-older-version", |survey| extension(survey, ("vector", "0.8.1"), &["vector 0.8.0"], Vec::new())),
     ("extensions-left-behind", |survey| extension(survey, ("pgaudit", "16.0"), &[], vec![hanging("pgaudit", &[])])),
     ("extensions-missing", |survey| extension(survey, ("tdigest", "1.4"), &["citext 1.6"], vec![hanging("tdigest", &[])])),
+    ("text-order", |survey| survey.text_order.otherwise = vec!["name in public.by_name".into()]),
+    ("text-order-unknown", |survey| survey.text_order.unknown = vec!["name in public.by_name".into()]),
     ("collation", |survey| survey.inventory.collate = "en_US.utf8".into()),
 ];
 
@@ -105,7 +106,7 @@ fn what_the_server_lists_has_its_check() {
     let listed: BTreeSet<&str> = CHECKS.iter().filter(|check| matches!(check.look, Look::Listed { .. })).map(|check| check.id).collect();
     assert_eq!(asked, listed);
     let mut survey = survey(vec![table("a")]);
-    let hit = |object: &str, bytes| Hit { object: object.into(), bytes };
+    let hit = |object: &str, bytes| Hit { object: object.into(), bytes, relation: None };
     survey.assessment.insert("bloat", (0..12).map(|n| hit(&format!("t{n:02}"), n * 1024)).collect());
     survey.assessment.insert("rules", vec![hit("r on public.a", 0)]);
     let findings = plan(&survey, &settings(), "abcdef").unwrap().findings;

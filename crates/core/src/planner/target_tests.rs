@@ -23,6 +23,7 @@ pub(super) fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTa
         settings: TargetSettings { compute: "0.25-2".parse().ok(), suspend_seconds: Some(600), history_seconds: Some(86_400) },
         objects: Vec::new(),
         extensions: None,
+        collate: None,
     }
 }
 
