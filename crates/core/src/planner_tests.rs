@@ -15,7 +15,7 @@ use crate::settings::{CopyManners, Destination, HandOver, Home, Network};
 use crate::survey::TextOrder;
 
 #[path = "planner/target_tests.rs"]
-mod target_tests;
+pub(crate) mod target_tests;
 
 pub(crate) fn settings() -> Settings {
     Settings {

@@ -1,13 +1,18 @@
 use std::collections::BTreeSet;
 
 use azure2neon_postgres::assessment;
+use azure2neon_postgres::dependents::{Dependent, DependentKind};
 use azure2neon_postgres::extensions::Hanging;
 use azure2neon_postgres::inventory::Persistence;
+use azure2neon_postgres::statistics::Changes;
 
 use super::*;
 use crate::cloud::{OfferedExtensions, Storage};
 use crate::planner::plan;
+use crate::planner::tests::target_tests::existing;
 use crate::planner::tests::{settings, survey, table};
+use crate::selection::Selection;
+use crate::survey::ExistingTarget;
 
 fn ids(survey: &Survey, mode: Mode) -> Vec<String> {
     let settings = Settings { mode, ..settings() };
@@ -145,4 +150,59 @@ fn a_file_is_named_by_its_check() {
     for check in CHECKS {
         assert!(folder.join(format!("{}.rs", check.id.replace('-', "_"))).is_file(), "{}", check.id);
     }
+}
+
+#[test]
+fn tables_without_key_say_how_often_their_rows_change() {
+    let mut survey = survey(vec![table("a"), table("b"), table("c")]);
+    survey.inventory.tables.iter_mut().for_each(|table| table.primary_key = false);
+    let name = |n: usize| survey.inventory.tables[n].name.clone();
+    let changes = |counted, hours| Changes { counted, hours };
+    survey.changes = [(name(0), changes(1_000, Some(10.0))), (name(1), changes(7, None))].into();
+    let findings = plan(&survey, &settings(), "abcdef").unwrap().findings;
+    let what = &findings.iter().find(|finding| finding.id == "tables-without-key").unwrap().what;
+    for said in ["\"a\", 100 rows changed an hour (8.0 KiB)", "\"b\", 7 rows changed since statistics are kept", "\"c\" (8.0 KiB)"] {
+        assert!(what.contains(said), "{what}");
+    }
+}
+
+#[test]
+fn what_the_selection_leaves_out_is_not_told() {
+    let mut survey = survey(vec![Table { oid: 7, ..table("a") }, Table { oid: 8, ..table("b") }]);
+    let hit = |object: &str, relation| Hit { object: object.into(), bytes: 0, relation };
+    survey.assessment.insert("rules", vec![hit("r on public.a", Some(7)), hit("r on public.b", Some(8))]);
+    survey.assessment.insert("bloat", vec![hit("public.b", Some(8))]);
+    survey.assessment.insert("event-triggers", vec![hit("watch", None)]);
+    let told = |survey: &Survey, settings: &Settings| -> Vec<String> {
+        let mut findings = plan(survey, settings, "abcdef").unwrap().findings;
+        findings.retain(|finding| ["rules", "bloat", "event-triggers"].contains(&&*finding.id));
+        findings.into_iter().map(|finding| finding.what).collect()
+    };
+    assert!(told(&survey, &settings()).contains(&"1 table with many dead rows: public.b".to_owned()));
+    survey.dependents = vec![Dependent {
+        catalog_id: (1259, 8),
+        kind: DependentKind::Part,
+        name: Some(survey.inventory.tables[1].name.clone()),
+        identity: String::new(),
+        needs: "public.b".into(),
+    }];
+    let selection = Selection { tables: Vec::new(), exclude_tables: vec!["public.b".into()] };
+    let mut narrowed = told(&survey, &Settings { selection, ..settings() });
+    narrowed.sort();
+    assert_eq!(narrowed, ["1 event trigger: watch", "1 rule of a table: r on public.a"]);
+}
+
+#[test]
+fn a_target_that_is_there_is_asked_by_what_it_sorts() {
+    let mut survey = survey(vec![table("a")]);
+    let what = |survey: &Survey| {
+        let findings = plan(survey, &settings(), "abcdef").unwrap().findings;
+        findings.into_iter().find(|finding| finding.id == "collation").map(|finding| finding.what)
+    };
+    survey.inventory.collate = "ICU en-US".into();
+    assert_eq!(what(&survey).unwrap(), "the database sorts by ICU en-US, the target by C.UTF-8");
+    survey.existing = Some(ExistingTarget { collate: Some("ICU en-US".into()), ..existing(&[("shop", "me")], &["me"]) });
+    assert_eq!(what(&survey), None);
+    survey.inventory.collate = "C".into();
+    assert_eq!(what(&survey).unwrap(), "the database sorts by C, the target by ICU en-US");
 }

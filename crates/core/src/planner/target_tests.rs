@@ -5,7 +5,7 @@ use crate::cloud::{TargetDatabase, TargetSettings};
 use crate::plan::Makes;
 use crate::survey::ExistingTarget;
 
-pub(super) fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTarget {
+pub(crate) fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTarget {
     let database = |(name, owner): &(&str, &str)| TargetDatabase { name: (*name).into(), owner: (*owner).into() };
     ExistingTarget {
         project: TargetProject {

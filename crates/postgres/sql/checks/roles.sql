@@ -1,5 +1,5 @@
--- Roles that own something here or were granted something, and their members, but for the login that looks and for superusers; each
--- with what else it has and nobody carries over.
+-- Roles that own something here or were granted something, and their members, but for the login that looks, for superusers and for the
+-- provider's; each with what else it has and nobody carries over.
 touched (oid) as (
     select distinct s.refobjid
     from pg_catalog.pg_shdepend s
@@ -36,5 +36,5 @@ select r.rolname || coalesce(' (' || nullif(pg_catalog.concat_ws(', ',
 from concerned c
 join pg_catalog.pg_roles r on r.oid = c.oid
 where not r.rolsuper
-  and r.rolname !~ '^(pg_|azure2neon_)'
+  and r.rolname !~ '^(pg_|azure_|azure2neon_|azuresu$)'
   and r.rolname <> session_user
