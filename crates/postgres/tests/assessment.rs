@@ -20,6 +20,7 @@ create trigger touch before update on public.purchase for each row execute funct
 insert into public.customer (name, email) select n, n || '@example.test' from generate_series(1, 1000) n;
 delete from public.customer where id > 900;
 create extension citext schema public;
+create aggregate public.total(int) (sfunc = int4pl, stype = int);
 ";
 
 /// One with all troubles, as far as one statement makes them.
