@@ -66,3 +66,28 @@ async fn an_extension_comes_over_stays_behind_or_blocks_with_what_hangs_on_it() 
     rig.run(&["migrate", "--yes"]).await.expect_success();
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_for_tickets_and_programs_too() {
+    let rig = Rig::small(|_| {}).await;
+    let page = rig.run(&["plan", "--output", "markdown", "--explain"]).await.expect_success().stdout;
+    for part in [
+        "# Migration of `shop` to Neon",
+        "## Findings",
+        "## Estimates",
+        "| pause of writes |",
+        "- `!` **fence-writes**",
+        "azure2neon rollback",
+    ] {
+        assert!(page.contains(part), "{part} is missing in\n{page}");
+    }
+    assert!(page.contains("\n  source:\n  ```\n"), "{page}");
+    rig.run(&["status", "--output", "markdown"]).await.expect_failure(2, &["--output json"]);
+    let plan = rig.run(&["plan", "--output", "json"]).await.expect_success();
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+    assert_eq!((&plan["format"], &plan["blocked"]), (&1.into(), &false.into()));
+    let undone_by = |id: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["id"] == id).unwrap()["undone_by"].clone();
+    let undone: Vec<_> = ["create-publication", "fence-writes", "hand-over", "drop-subscription"].into_iter().map(undone_by).collect();
+    assert_eq!(undone, ["abort", "reopening", "rollback", "nothing"]);
+    rig.stop().await;
+}

@@ -26,7 +26,7 @@ pub struct Global {
     /// Configuration file; without it ./azure2neon.toml is read if it is there
     #[arg(long, global = true, value_name = "FILE", env = "AZURE2NEON_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Text for people, or one JSON event a line on stdout
+    /// Text for people, one JSON event a line on stdout, or Markdown for a ticket
     #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
     pub output: Output,
     /// New folder that gets every exchange with Azure and Neon, without secrets, names and addresses
@@ -51,6 +51,8 @@ pub enum Output {
     Text,
     /// For programs.
     Json,
+    /// For a ticket; `plan` and `checks` alone know it
+    Markdown,
 }
 
 /// Settings that override the file's.
@@ -203,7 +205,7 @@ pub enum Command {
     /// Print what will be done, and what is already so; changes nothing
     Plan(PlanArguments),
     /// List what `plan` looks for; needs no cloud
-    Checks(ChecksArguments),
+    Checks,
     /// Migrate up to "in step and equal, ready to cut over"; with --cut-over all the way. Goes on where a stopped run was
     Migrate(MigrateArguments),
     /// Print how far the run is
@@ -235,17 +237,19 @@ pub struct PlanArguments {
     /// Keep the plan in this file, for `migrate --plan`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Show what each step sends: its SQL, its requests to Azure and Neon
+    #[arg(long)]
+    pub explain: bool,
+    /// Print the JSON Schema of `plan --output json`, and nothing else
+    #[arg(long)]
+    pub schema: bool,
     /// End with 2 if there is something to do, with 0 if there is nothing
     #[arg(long)]
     pub detailed_exitcode: bool,
-}
-
-/// Arguments of `checks`.
-#[derive(Args, Clone)]
-pub struct ChecksArguments {
-    /// As docs/checks.md
+    /// Restore the schema into a throwaway branch or project on Neon, so that each statement that would fail is known; it is removed
+    /// again
     #[arg(long)]
-    pub markdown: bool,
+    pub dry_restore: bool,
 }
 
 /// Whether to ask first.

@@ -6,6 +6,7 @@ mod config;
 mod exit;
 mod log;
 mod render;
+mod report;
 mod run;
 mod secrets;
 mod summary;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::call::{SourceCall, TargetCall};
 pub use crate::compute::{ComputeRange, TargetSettings};
 use crate::error::Result;
 
@@ -138,6 +139,9 @@ pub trait SourceCloud: Send + Sync {
 
     /// Removes the rule of that name; it is no error if there is none.
     async fn revoke_inbound(&self, name: &str) -> Result<()>;
+
+    /// The request that such a change sends, as `METHOD url body`. Nothing is sent.
+    fn spell(&self, server: &SourceServer, call: &SourceCall) -> String;
 }
 
 /// A project of the target's cloud with one of its branches and the branch's read-write endpoint.
@@ -292,6 +296,17 @@ pub trait TargetCloud: Send + Sync {
     /// if it doesn't and `lost` forbids a new one.
     async fn connection(&self, project: &TargetProject, database: &TargetDatabase, lost: LostPassword) -> Result<TargetConnection>;
 
+    /// Creates a branch of the project's branch that holds what that one holds, with a compute of its own. After a lost answer
+    /// it looks the name up before it tries again, so that there is never a second one. `AlreadyExists` if the name was taken
+    /// before.
+    async fn create_branch(&self, project: &TargetProject, name: &str) -> Result<TargetProject>;
+
+    /// Deletes the project's branch of this name with its compute; no error if it is gone.
+    async fn delete_branch(&self, project: &TargetProject, name: &str) -> Result<()>;
+
     /// Deletes the project; no error if it is gone.
     async fn delete(&self, project: &TargetProject) -> Result<()>;
+
+    /// The requests that such a change sends, each as `METHOD url body`. Nothing is sent.
+    fn spell(&self, call: &TargetCall) -> Vec<String>;
 }

@@ -42,6 +42,11 @@ pub fn all() -> impl Iterator<Item = Epoch> + Clone {
     1..=MOST as Epoch
 }
 
+/// The feeds of a run with this mark.
+pub fn feeds(mark: &str) -> impl Iterator<Item = Feed> {
+    (1..=MOST).map(move |n| Feed::nth(mark, n))
+}
+
 /// The slots of this run's epochs that are there.
 pub async fn slots(cx: &Context, source: &Session) -> Result<Vec<String>> {
     let mut slots = Vec::new();

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod basis;
+pub mod call;
 pub mod catalog_comparison;
 pub mod checks;
 pub mod clock;
@@ -16,10 +17,13 @@ pub mod control;
 mod copying;
 pub mod direction;
 pub mod door;
+pub mod dry_restore;
 pub mod engine;
 pub mod epochs;
 mod error;
+pub mod estimate;
 pub mod event;
+pub mod explain;
 mod extensions;
 mod fencing;
 pub mod handover;

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::basis::Basis;
 use crate::cloud::{LostPassword, SourceServer, TargetDatabase};
 use crate::error::{Error, ErrorKind, Result};
+use crate::estimate::Estimate;
 use crate::selection::Selection;
 use crate::settings::Home;
 use crate::steps::Action;
@@ -36,6 +38,9 @@ pub struct Plan {
     /// What it rests on.
     #[serde(default)]
     pub basis: Basis,
+    /// What it will take.
+    #[serde(default)]
+    pub estimates: Vec<Estimate>,
     /// What the operator should know.
     pub findings: Vec<Finding>,
     /// What will be done, in order.
@@ -85,7 +90,7 @@ pub struct PlannedTarget {
 }
 
 /// Whether the source takes writes while its rows are copied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// It does: logical replication carries them, and the cut-over waits for the last ones only.
@@ -115,7 +120,7 @@ pub struct PlannedCopy {
 }
 
 /// The ways for rows to get to the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CopyPath {
     /// This program copies them, through this machine, under the slot's snapshot.
@@ -193,6 +198,11 @@ impl Plan {
         Names { mark: format!("{MARK_PREFIX}{}", self.run), rule_prefix: format!("{RULE_PREFIX}{}", self.run) }
     }
 
+    /// By what the roles that this run makes can be told from others.
+    pub fn role_comment(&self) -> String {
+        format!("made by azure2neon, run {}; `azure2neon abort` or `finish` drops it", self.run)
+    }
+
     /// Whether the target's changes flow back to the source after the hand-over.
     pub fn has_way_back(&self) -> bool {
         self.step("prepare-way-back").is_some()
@@ -214,10 +224,36 @@ impl Plan {
         Err(Error::new(ErrorKind::Blocked, why).hint(advice.join("; ")))
     }
 
+    /// How a step is taken back once it is done.
+    pub fn undone_by(&self, step: &Step) -> UndoneBy {
+        let of_hand_over = |step: &Step| step.id() == "hand-over";
+        let place = |id: &str| self.steps.iter().position(|step| step.id() == id);
+        match step.stage {
+            Stage::PrepareTarget | Stage::PrepareSource | Stage::BringOver | Stage::KeepInStep | Stage::WarmUp => UndoneBy::Abort,
+            Stage::CutOver if !of_hand_over(step) && place(step.id()) < place("hand-over") => UndoneBy::Reopening,
+            Stage::CutOver if self.has_way_back() => UndoneBy::Rollback,
+            Stage::CutOver | Stage::RollBack | Stage::Finish => UndoneBy::Nothing,
+        }
+    }
+
     /// The step of this id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id() == id)
     }
+}
+
+/// What takes a step back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UndoneBy {
+    /// `azure2neon abort`.
+    Abort,
+    /// The source takes writes again by itself when the cut-over fails or lasts too long; `abort` undoes the rest.
+    Reopening,
+    /// `azure2neon rollback`, until the finish.
+    Rollback,
+    /// Nothing.
+    Nothing,
 }
 
 /// A step: its stage and what it does.
@@ -238,7 +274,7 @@ impl Step {
 }
 
 /// The stages of a migration, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// Project, database and schema; the source is only read.
@@ -276,7 +312,7 @@ impl Stage {
 }
 
 /// Something that the operator should know before, with what to do about it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Stable id.
     pub id: String,
@@ -295,7 +331,7 @@ pub struct Finding {
 }
 
 /// How grave a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Good to know.
@@ -307,7 +343,8 @@ pub enum Severity {
 }
 
 /// What a step touches, for the plan's reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Only looks.
     Reads,

@@ -2,6 +2,7 @@
 
 mod copy;
 mod cut_over;
+mod estimates;
 mod offline;
 mod selection;
 mod target;
@@ -66,6 +67,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
         target,
         mode: settings.mode,
         selection: settings.selection.clone(),
+        estimates: estimates::estimates(survey, settings, copy.path, when),
         copy,
         basis: Basis::of(whole),
         findings,

@@ -7,6 +7,7 @@ use azure2neon_postgres::dependents::{Dependent, DependentKind};
 use azure2neon_postgres::fence::FenceBefore;
 use azure2neon_postgres::inventory::{Column, TableKind};
 use azure2neon_postgres::roles::SubscriberRights;
+use azure2neon_postgres::volume::{LogRate, Volume};
 
 use super::*;
 use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetProject};
@@ -84,6 +85,8 @@ pub(crate) fn table(name: &str) -> Table {
 
 pub(crate) fn survey(tables: Vec<Table>) -> Survey {
     Survey {
+        log_rate: LogRate::default(),
+        volume: Volume::default(),
         server: SourceServer {
             name: "shop-prod".into(),
             id: "/subscriptions/1/shop-prod".into(),

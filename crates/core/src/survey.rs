@@ -11,6 +11,7 @@ use azure2neon_postgres::extensions::{Hanging, available};
 use azure2neon_postgres::fence::{self, FenceBefore};
 use azure2neon_postgres::roles::SubscriberRights;
 use azure2neon_postgres::statistics::{self, Changes};
+use azure2neon_postgres::volume::{LogRate, LogWatch, Volume, volume};
 use azure2neon_postgres::{Inventory, QualifiedName, Session, inventory, roles};
 
 use crate::access::{Access, Login};
@@ -68,6 +69,10 @@ pub struct Survey {
     pub round_trip: Duration,
     /// Bytes a second that one connection brings from there.
     pub bandwidth: u64,
+    /// What the tables that are moved hold.
+    pub volume: Volume,
+    /// How fast the source writes its log.
+    pub log_rate: LogRate,
     /// A project that has the new one's name already.
     pub taken: Option<TargetProject>,
     /// The project that is there and shall be used, if one was named.
@@ -110,6 +115,8 @@ pub struct ExistingTarget {
     pub collate: Option<String>,
     /// The extensions that its server offers, if it could be asked.
     pub extensions: Option<OfferedExtensions>,
+    /// A statement's way there and back from this machine, and the bytes a second that one connection brings; none without the database.
+    pub line: Option<(Duration, u64)>,
 }
 
 /// Server parameters that logical replication depends on.
@@ -155,6 +162,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
 
     let endpoint = access.source_endpoint(settings, &server.host, &user, "azure2neon_plan").await?;
     let source = access.connect(&server, &endpoint).await?;
+    let log = LogWatch::begin(&source).await?;
     let (round_trip, bandwidth) = (source.round_trip().await?, source.bandwidth().await?);
     let used = source
         .query_one(
@@ -181,6 +189,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         Mode::Offline => (roles::hidden_from(&source, &user, &moved).await?, SubscriberRights::default()),
     };
     Ok(Survey {
+        volume: volume(&source, &moved).await?,
         dependents: dependents::dependents(&source, &left_out).await?,
         hidden,
         subscriber,
@@ -190,6 +199,7 @@ pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Re
         firewall,
         clock_skew_milliseconds,
         fence: fence::fence_state(&source, &settings.source_database).await?,
+        log_rate: log.end(&source).await?,
         slots: used.get(0),
         senders: used.get(1),
         round_trip,
@@ -264,9 +274,13 @@ async fn existing_target(
         None => documented,
     };
     let session = session.filter(|_| planned.is_some());
-    let (objects, collate) = match &session {
-        Some(session) => (inventory::user_objects(session).await?, Some(inventory::collate(session).await?)),
-        None => (Vec::new(), None),
+    let (objects, collate, line) = match &session {
+        Some(session) => (
+            inventory::user_objects(session).await?,
+            Some(inventory::collate(session).await?),
+            Some((session.round_trip().await?, session.bandwidth().await?)),
+        ),
+        None => (Vec::new(), None, None),
     };
     let existing = ExistingTarget {
         roles: clouds.target.roles(&project).await?,
@@ -276,6 +290,7 @@ async fn existing_target(
         objects,
         collate,
         extensions,
+        line,
     };
     Ok((existing, session))
 }

@@ -84,8 +84,7 @@ async fn subscribe(cx: &Context, source: &Session, target: &Session) -> Result<(
     subscription::drop_subscription(source, &feed.name).await?;
     let mark = cx.names().mark;
     let password = roles::generate_password()?;
-    let comment = format!("made by azure2neon, run {}; `azure2neon abort` or `finish` drops it", cx.plan.run);
-    roles::create_replication_role_on_neon(target, &mark, &password, &comment).await?;
+    roles::create_replication_role_on_neon(target, &mark, &password, &cx.plan.role_comment()).await?;
     let publisher = cx.target_endpoint().await?.as_user(&mark, password);
     let conninfo = subscription::conninfo(&Publisher::from(&publisher), SSLMODE, &feed.name);
     let applying = Applying { as_subscriber: planned(cx)?.as_subscriber, own_changes_only: source.major() >= 16 };

@@ -49,15 +49,19 @@ impl Feed {
 /// # Errors
 /// What the server answered.
 pub async fn create_barrier(session: &Session, table: &QualifiedName) -> Result<()> {
-    let sql = format!(
+    session.batch_execute(&barrier_statements(table)).await.doing(|| format!("create the barrier table {table}"))
+}
+
+/// The statements that create the barrier table.
+pub fn barrier_statements(table: &QualifiedName) -> String {
+    format!(
         "create schema if not exists {};
          create table if not exists {table} (
              id pg_catalog.text primary key,
              written_at pg_catalog.timestamptz not null default pg_catalog.clock_timestamp(),
              sequences pg_catalog.jsonb)",
         Ident::new(&*table.schema)
-    );
-    session.batch_execute(&sql).await.doing(|| format!("create the barrier table {table}"))
+    )
 }
 
 /// Writes a barrier row, durably; writing the same id again is fine and writes nothing.
@@ -138,22 +142,7 @@ pub async fn wait_applied(
 pub async fn await_marker(source: &Session, target: &Session, feed: &Feed, marker: (&str, Lsn), deadline: Duration) -> Result<()> {
     let what = || format!("wait until subscription {} has applied everything", feed.name);
     let (id, position) = marker;
-    let sql = format!(
-        "do $drain$
-         declare until_then pg_catalog.timestamptz := pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => {});
-         begin
-           while not exists (select from {} where id = {}) loop
-             if pg_catalog.clock_timestamp() > until_then then
-               raise exception 'the marker has not come' using errcode = 'query_canceled';
-             end if;
-             perform pg_catalog.pg_sleep(0.001);
-           end loop;
-         end $drain$; {MAKE_DURABLE}",
-        deadline.as_secs_f64(),
-        feed.barrier,
-        literal(id)
-    );
-    let Err(error) = target.batch_execute(&sql).await else { return Ok(()) };
+    let Err(error) = target.batch_execute(&drain_statements(&feed.barrier, id, deadline)).await else { return Ok(()) };
     let error = Error::from(error);
     if error.sqlstate() != Some("57014") {
         return Err(error.doing(what()));
@@ -161,6 +150,24 @@ pub async fn await_marker(source: &Session, target: &Session, feed: &Feed, marke
     let behind = look(source, target, feed, position).await.doing(what)?;
     let why = format!("not within {:.1} s: marker not seen, {}", deadline.as_secs_f64(), behind.why);
     Err(Error::new(ErrorKind::Timeout, what(), why))
+}
+
+/// The statements that wait for the marker and make what came before it durable.
+pub fn drain_statements(barrier: &QualifiedName, marker: &str, deadline: Duration) -> String {
+    format!(
+        "do $drain$
+         declare until_then pg_catalog.timestamptz := pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => {});
+         begin
+           while not exists (select from {barrier} where id = {}) loop
+             if pg_catalog.clock_timestamp() > until_then then
+               raise exception 'the marker has not come' using errcode = 'query_canceled';
+             end if;
+             perform pg_catalog.pg_sleep(0.001);
+           end loop;
+         end $drain$; {MAKE_DURABLE}",
+        deadline.as_secs_f64(),
+        literal(marker)
+    )
 }
 
 /// What a feed lacks.

@@ -142,18 +142,22 @@ fn script(fence: Fence<'_>, own: Option<&[i32]>) -> String {
     )
 }
 
-async fn raise_inner(session: &Session, fence: Fence<'_>) -> Result<FenceProof> {
+/// The statements that raise the fence, in one message.
+pub fn raising(fence: Fence<'_>) -> String {
     let database = Ident::new(fence.database);
     let close = if fence.closed { format!("alter database {database} with connection limit 0; ") } else { String::new() };
-    let marker = fence.marker.map_or("", |(_, id)| id);
     // The settings must be committed before anybody is ended, or he would come back under the old ones.
-    let sql = format!(
+    format!(
         "begin; {close}alter database {database} set {SETTING} = on; commit;
          begin; {}; commit;
          select pg_catalog.pg_current_wal_insert_lsn(), pg_catalog.current_setting('azure2neon.proof')",
         script(fence, Some(fence.own)),
-    );
-    let answer = match session.simple_query(&sql).await {
+    )
+}
+
+async fn raise_inner(session: &Session, fence: Fence<'_>) -> Result<FenceProof> {
+    let marker = fence.marker.map_or("", |(_, id)| id);
+    let answer = match session.simple_query(&raising(fence)).await {
         Ok(answer) => answer,
         Err(error) => {
             let _ = session.batch_execute("rollback").await;

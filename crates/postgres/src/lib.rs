@@ -38,6 +38,7 @@ pub mod statistics;
 pub mod subscription;
 pub mod tls;
 pub mod views;
+pub mod volume;
 pub mod walsender;
 
 pub use connect::{Endpoint, Session};

@@ -17,13 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// # Errors
 /// What the server answered; 55P03 if the lock was never free.
 pub async fn set(session: &Session, table: &QualifiedName, to: &ReplicaIdentity) -> Result<()> {
-    let identity = match to {
-        ReplicaIdentity::Default => "default".to_owned(),
-        ReplicaIdentity::Nothing => "nothing".to_owned(),
-        ReplicaIdentity::Full => "full".to_owned(),
-        ReplicaIdentity::Index(index) => format!("using index {}", Ident::new(index)),
-    };
-    let sql = format!("begin; set local lock_timeout = '{LOCK_TIMEOUT}'; alter table only {table} replica identity {identity}; commit");
+    let sql = statements(table, to);
     let began = Instant::now();
     loop {
         let Err(error) = session.batch_execute(&sql).await else { return Ok(()) };
@@ -38,4 +32,15 @@ pub async fn set(session: &Session, table: &QualifiedName, to: &ReplicaIdentity)
         // Lets those through who queued behind us.
         tokio::time::sleep(Duration::from_millis(500 + fastrand::u64(..500))).await;
     }
+}
+
+/// The statements of one attempt.
+pub fn statements(table: &QualifiedName, to: &ReplicaIdentity) -> String {
+    let identity = match to {
+        ReplicaIdentity::Default => "default".to_owned(),
+        ReplicaIdentity::Nothing => "nothing".to_owned(),
+        ReplicaIdentity::Full => "full".to_owned(),
+        ReplicaIdentity::Index(index) => format!("using index {}", Ident::new(index)),
+    };
+    format!("begin; set local lock_timeout = '{LOCK_TIMEOUT}'; alter table only {table} replica identity {identity}; commit")
 }

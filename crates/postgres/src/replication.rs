@@ -48,14 +48,25 @@ pub struct Slot {
 /// What the server answered; then the publication is as it was.
 pub async fn create_publication(session: &Session, name: &str, tables: &[QualifiedName]) -> Result<()> {
     let doing = || format!("create the publication {name}");
-    let publication = Ident::new(name);
     let present = publication_tables(session, name).await?;
     let wanted: BTreeSet<&QualifiedName> = tables.iter().collect();
+    let Some(statements) = publication_statements(name, present.as_ref(), &wanted) else { return Ok(()) };
+    let done = session.batch_execute(&statements).await;
+    if done.is_err() {
+        let _ = session.batch_execute("rollback").await;
+    }
+    done.doing(doing)
+}
+
+/// The statements after which the publication has the tables that are wanted; none if it has them.
+pub fn publication_statements(name: &str, present: Option<&BTreeSet<QualifiedName>>, wanted: &BTreeSet<&QualifiedName>) -> Option<String> {
+    let publication = Ident::new(name);
     let mut statements = Vec::new();
     if present.is_none() {
         statements.push(format!("create publication {publication}"));
     }
-    let present = present.unwrap_or_default();
+    let none = BTreeSet::new();
+    let present = present.unwrap_or(&none);
     let missing: Vec<&QualifiedName> = wanted.iter().copied().filter(|table| !present.contains(table)).collect();
     let surplus: Vec<&QualifiedName> = present.iter().filter(|table| !wanted.contains(table)).collect();
     for (verb, list) in [("add", missing), ("drop", surplus)] {
@@ -65,14 +76,7 @@ pub async fn create_publication(session: &Session, name: &str, tables: &[Qualifi
             statements.push(format!("alter publication {publication} {verb} table {}", names.join(", ")));
         }
     }
-    if statements.is_empty() {
-        return Ok(());
-    }
-    let done = session.batch_execute(&format!("begin; {}; commit", statements.join("; "))).await;
-    if done.is_err() {
-        let _ = session.batch_execute("rollback").await;
-    }
-    done.doing(doing)
+    (!statements.is_empty()).then(|| format!("begin; {}; commit", statements.join("; ")))
 }
 
 /// The tables that the publication names itself (not the leaves of a partitioned one); None if there is no such publication.
@@ -115,14 +119,7 @@ pub async fn create_slot(session: &Session, name: &str, deadline: Duration) -> R
         }
         return Err(Error::new(ErrorKind::Other, what(), "a slot of that name serves another database or plugin"));
     }
-    let millis = deadline.as_millis().clamp(1, 2_000_000_000);
-    // The server's own timeout removes the half-made slot; a dropped connection may leave it for a while.
-    let sql = format!(
-        "begin; set local statement_timeout = {millis}; \
-         select pg_catalog.pg_create_logical_replication_slot({}, 'pgoutput'); commit",
-        literal(name)
-    );
-    let Err(error) = session.batch_execute(&sql).await else { return Ok(()) };
+    let Err(error) = session.batch_execute(&slot_statements(name, deadline)).await else { return Ok(()) };
     let error = Error::from(error);
     if error.sqlstate() != Some("57014") {
         let _ = session.batch_execute("rollback").await;
@@ -130,6 +127,17 @@ pub async fn create_slot(session: &Session, name: &str, deadline: Duration) -> R
     }
     session.batch_execute("rollback").await.doing(what)?;
     Err(waited_for(session, deadline).await.doing(what)?.doing(what()))
+}
+
+/// The statements that create the slot, within the deadline.
+pub fn slot_statements(name: &str, deadline: Duration) -> String {
+    let millis = deadline.as_millis().clamp(1, 2_000_000_000);
+    // The server's own timeout removes the half-made slot; a dropped connection may leave it for a while.
+    format!(
+        "begin; set local statement_timeout = {millis}; \
+         select pg_catalog.pg_create_logical_replication_slot({}, 'pgoutput'); commit",
+        literal(name)
+    )
 }
 
 /// The error for a slot that could not be made within `deadline`: it names what it waited for.
@@ -235,7 +243,7 @@ pub async fn drop_slot(session: &Session, name: &str) -> Result<()> {
                 return Err(Error::from(error).doing(what()));
             }
         } else {
-            let dropped = session.query("select pg_catalog.pg_drop_replication_slot($1)", &[&name]).await;
+            let dropped = session.batch_execute(&format!("select pg_catalog.pg_drop_replication_slot({})", literal(name))).await;
             match dropped.map_err(Error::from) {
                 Ok(_) => return Ok(()),
                 // Taken or dropped by another in between: look again.

@@ -75,19 +75,23 @@ pub async fn create_replication_role_on_neon(session: &Session, name: &str, pass
 
 async fn create_role(session: &Session, name: &str, password: &str, comment: &str) -> Result<()> {
     let verb = if role_comment(session, name).await?.is_some() { "alter" } else { "create" };
-    let role = Ident::new(name);
-    // Row-level security must fail a copy, not thin it out; a long transaction on the target must not cut the stream.
-    let sql = format!(
-        "begin; {verb} role {role} with login replication password {password};
-         alter role {role} set row_security = off; alter role {role} set wal_sender_timeout = '5min';
-         comment on role {role} is {}; commit",
-        literal(comment)
-    );
-    let done = session.batch_execute(&sql).await;
+    let done = session.batch_execute(&role_statements(verb, name, password, comment)).await;
     if done.is_err() {
         let _ = session.batch_execute("rollback").await;
     }
     done.doing(|| format!("{verb} the role {name}"))
+}
+
+/// The statements that `create` or `alter` the role; `password` is a literal.
+pub fn role_statements(verb: &str, name: &str, password: &str, comment: &str) -> String {
+    let role = Ident::new(name);
+    // Row-level security must fail a copy, not thin it out; a long transaction on the target must not cut the stream.
+    format!(
+        "begin; {verb} role {role} with login replication password {password};
+         alter role {role} set row_security = off; alter role {role} set wal_sender_timeout = '5min';
+         comment on role {role} is {}; commit",
+        literal(comment)
+    )
 }
 
 /// Replaces the role's password; what is sent is a SCRAM verifier.

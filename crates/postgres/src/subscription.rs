@@ -142,15 +142,20 @@ pub async fn create_subscription(
     publications: &[String],
     copy_data: bool,
 ) -> Result<()> {
-    let sql = format!(
+    let sql = subscription_statement(name, conninfo, publications, copy_data);
+    session.batch_execute(&sql).await.map_err(|error| censored(error.into(), conninfo)).doing(|| format!("create the subscription {name}"))
+}
+
+/// The statement that creates the subscription of a slot that is there.
+pub fn subscription_statement(name: &str, conninfo: &SecretString, publications: &[String], copy_data: bool) -> String {
+    format!(
         "create subscription {} connection {} publication {} with (create_slot = false, slot_name = {}, copy_data = {copy_data}, \
          streaming = on)",
         Ident::new(name),
         literal(conninfo.expose_secret()),
         list(publications),
         literal(name)
-    );
-    session.batch_execute(&sql).await.map_err(|error| censored(error.into(), conninfo)).doing(|| format!("create the subscription {name}"))
+    )
 }
 
 /// How a subscription applies what comes.
@@ -168,19 +173,24 @@ pub struct Applying {
 /// # Errors
 /// [`ErrorKind::Unreachable`] if this server can't connect to the publisher; or what the server answered, without the connection string.
 pub async fn create_resting_subscription(session: &Session, name: &str, conninfo: &SecretString, applying: Applying) -> Result<()> {
-    let subscription = Ident::new(name);
-    let mut options = format!("create_slot = false, slot_name = {}, copy_data = false, enabled = false, streaming = on", literal(name));
-    if session.major() >= 16 {
-        options.push_str(if applying.as_subscriber { ", run_as_owner = true" } else { "" });
-        options.push_str(if applying.own_changes_only { ", origin = none" } else { "" });
-    }
-    let connection = literal(conninfo.expose_secret());
-    let sql = format!("create subscription {subscription} connection {connection} publication {subscription} with ({options})");
+    let sql = resting_subscription_statement(session.major(), name, conninfo, applying);
     let Err(error) = session.batch_execute(&sql).await else { return Ok(()) };
     let error = censored(error.into(), conninfo);
     // connection_failure: of the server's connection, not of ours.
     let error = if error.sqlstate() == Some("08006") { error.of_kind(ErrorKind::Unreachable) } else { error };
     Err(error.doing(format!("create the subscription {name}")))
+}
+
+/// The statement that creates a subscription which rests, on a server of this major version.
+pub fn resting_subscription_statement(major: u32, name: &str, conninfo: &SecretString, applying: Applying) -> String {
+    let subscription = Ident::new(name);
+    let mut options = format!("create_slot = false, slot_name = {}, copy_data = false, enabled = false, streaming = on", literal(name));
+    if major >= 16 {
+        options.push_str(if applying.as_subscriber { ", run_as_owner = true" } else { "" });
+        options.push_str(if applying.own_changes_only { ", origin = none" } else { "" });
+    }
+    let connection = literal(conninfo.expose_secret());
+    format!("create subscription {subscription} connection {connection} publication {subscription} with ({options})")
 }
 
 /// Lets the subscription, which rests, go on with the existing slot of its name.

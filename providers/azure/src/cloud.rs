@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use azure_core_legacy as legacy;
 use azure_mgmt_postgresql::Client;
 use azure_mgmt_postgresql::models::{ConfigurationForUpdate, ConfigurationProperties, FirewallRule, FirewallRuleProperties};
+use azure2neon_core::call::SourceCall;
 use azure2neon_core::cloud::{InboundRule, Parameter, SourceCloud, SourceServer};
 use azure2neon_core::{Error, ErrorKind, Result};
 use azure2neon_exchange::{Http, Recorder};
@@ -23,7 +24,7 @@ use crate::locate::{ResourceId, Wanted};
 use crate::login;
 use crate::names;
 use crate::pace::Pace;
-use crate::servers::{Arm, Attempt, collect};
+use crate::servers::{API_VERSION, Arm, Attempt, collect};
 use crate::token::Tokens;
 use crate::transport::{Answer, Placeholder, Transport};
 use azure2neon_core::patience::Waits;
@@ -234,9 +235,7 @@ impl SourceCloud for AzureCloud {
         );
         let _turn = self.turn.lock().await;
         self.check_parameter(id, name, value).await?;
-        let properties =
-            ConfigurationProperties { value: Some(value.to_owned()), source: Some("user-override".to_owned()), ..Default::default() };
-        let body = ConfigurationForUpdate { properties: Some(properties) };
+        let body = parameter_body(value);
         let attempt = || -> Attempt<Answer> {
             let client = self.arm.client.configurations_client();
             let request = client.update(&id.subscription, &id.group, &id.name, name, body.clone()).send();
@@ -282,7 +281,7 @@ impl SourceCloud for AzureCloud {
         if let Some(why) = self.arm.ready(id, &call).await?.unreachable_because() {
             return Err(Error::new(ErrorKind::Blocked, format!("could not {}: {why}", call.what)));
         }
-        let body = FirewallRule::new(FirewallRuleProperties::new(rule.start.clone(), rule.end.clone()));
+        let body = rule_body(rule);
         let attempt = || -> Attempt<Answer> {
             let client = self.arm.client.firewall_rules_client();
             let request = client.create_or_update(&id.subscription, &id.group, &id.name, &rule.name, body.clone()).send();
@@ -318,4 +317,30 @@ impl SourceCloud for AzureCloud {
         };
         self.arm.write(id, &call, attempt, is_so).await
     }
+
+    fn spell(&self, server: &SourceServer, call: &SourceCall) -> String {
+        let json = |body: serde_json::Result<String>| body.map(|body| format!(" {body}")).unwrap_or_default();
+        let (method, path, body) = match call {
+            SourceCall::SetParameter { name, value } => {
+                ("PATCH", format!("configurations/{name}"), json(serde_json::to_string(&parameter_body(value))))
+            }
+            SourceCall::Restart => ("POST", "restart".to_owned(), String::new()),
+            SourceCall::AllowInbound(rule) => {
+                ("PUT", format!("firewallRules/{}", rule.name), json(serde_json::to_string(&rule_body(rule))))
+            }
+            SourceCall::RevokeInbound(name) => ("DELETE", format!("firewallRules/{name}"), String::new()),
+        };
+        let endpoint = self.arm.endpoint.as_str().trim_end_matches('/');
+        format!("{method} {endpoint}{}/{path}?api-version={API_VERSION}{body}", server.id)
+    }
+}
+
+fn parameter_body(value: &str) -> ConfigurationForUpdate {
+    let properties =
+        ConfigurationProperties { value: Some(value.to_owned()), source: Some("user-override".to_owned()), ..Default::default() };
+    ConfigurationForUpdate { properties: Some(properties) }
+}
+
+fn rule_body(rule: &InboundRule) -> FirewallRule {
+    FirewallRule::new(FirewallRuleProperties::new(rule.start.clone(), rule.end.clone()))
 }

@@ -21,7 +21,7 @@ use crate::transport::{Answer, Transport};
 use azure2neon_core::patience::Awaited;
 
 /// The API version of what is asked for without the crate; the crate's own is the same.
-const API_VERSION: &str = "2024-08-01";
+pub(crate) const API_VERSION: &str = "2024-08-01";
 
 /// ARM, with one identity.
 pub(crate) struct Arm {

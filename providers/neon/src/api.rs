@@ -60,6 +60,14 @@ impl Request {
         self
     }
 
+    /// `METHOD url body`, for people. What they don't know yet stands in ‹angle quotes›, which are left as they are.
+    fn spell(&self, base: &Url) -> String {
+        let url = self.url(base).map_or_else(|fault| fault.to_string(), |url| url.to_string());
+        let url = url.replace("%E2%80%B9", "‹").replace("%E2%80%BA", "›");
+        let body = self.body.as_ref().map(|body| format!(" {body}")).unwrap_or_default();
+        format!("{} {url}{body}", self.method)
+    }
+
     fn url(&self, base: &Url) -> Result<Url, Fault> {
         let mut path = base.path().trim_end_matches('/').to_owned();
         for segment in &self.segments {
@@ -83,6 +91,11 @@ impl Api {
     pub(crate) fn new(http: Http, base: Url, mut bearer: HeaderValue, pace: Pace) -> Self {
         bearer.set_sensitive(true);
         Self { http, base, bearer, pace }
+    }
+
+    /// The request as it would be sent.
+    pub(crate) fn spell(&self, request: &Request) -> String {
+        request.spell(&self.base)
     }
 
     /// Sends the request until it is answered or is not worth another try. A write whose answer is lost is not repeated.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use azure2neon_core::call::TargetCall;
 use azure2neon_core::cloud::{
     EgressAddresses, LostPassword, OfferedExtensions, ProjectSpec, TargetCloud, TargetConnection, TargetDatabase, TargetProject,
     TargetSettings,
@@ -68,6 +69,14 @@ impl Kind {
     }
 }
 
+fn role_body(name: &str) -> Value {
+    json!({ "role": { "name": name } })
+}
+
+fn database_body(database: &TargetDatabase) -> Value {
+    json!({ "database": { "name": database.name, "owner_name": database.owner } })
+}
+
 impl NeonCloud {
     /// Checks the settings; nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self> {
@@ -107,6 +116,14 @@ impl NeonCloud {
         segments
     }
 
+    fn creation(project: &TargetProject, kind: Kind, body: Value) -> Request {
+        Request::post(&Self::of_branch(project, &[kind.segment()]), body)
+    }
+
+    fn deletion(project: &TargetProject, kind: Kind, name: &str) -> Request {
+        Request::new(Method::DELETE, &Self::of_branch(project, &[kind.segment(), name]))
+    }
+
     async fn list_roles(&self, project: &TargetProject) -> std::result::Result<Vec<String>, Fault> {
         let listed: Roles = self.api.send(Request::get(&Self::of_branch(project, &["roles"]))).await?;
         Ok(listed.roles.into_iter().map(|role| role.name).collect())
@@ -126,7 +143,7 @@ impl NeonCloud {
 
     /// Creates what is not there; after a lost answer, or "already exists", what is there decides.
     async fn create_once(&self, project: &TargetProject, kind: Kind, name: &str, body: Value) -> std::result::Result<(), Fault> {
-        let request = Request::post(&Self::of_branch(project, &[kind.segment()]), body);
+        let request = Self::creation(project, kind, body);
         let (mut tries, mut unsure) = (0, None);
         loop {
             if self.has(project, kind, name).await? {
@@ -147,8 +164,7 @@ impl NeonCloud {
     }
 
     async fn delete_named(&self, project: &TargetProject, kind: Kind, name: &str) -> Result<()> {
-        let request = Request::new(Method::DELETE, &Self::of_branch(project, &[kind.segment(), name]));
-        match self.api.write_again(&project.id, request).await {
+        match self.api.write_again(&project.id, Self::deletion(project, kind, name)).await {
             Err(fault) if !fault.is_not_found() => Err(fault.error(&format!("delete {name} from the {} on Neon", kind.segment()))),
             _ => Ok(()),
         }
@@ -206,10 +222,9 @@ impl TargetCloud for NeonCloud {
     async fn create_database(&self, project: &TargetProject, database: &TargetDatabase) -> Result<()> {
         let TargetDatabase { name, owner } = database;
         // A new role cuts the compute's connections, so it comes before there are any.
-        let role = self.create_once(project, Kind::Role, owner, json!({ "role": { "name": owner } })).await;
+        let role = self.create_once(project, Kind::Role, owner, role_body(owner)).await;
         role.map_err(|fault| fault.error(&format!("create the role {owner} on Neon")))?;
-        let body = json!({ "database": { "name": name, "owner_name": owner } });
-        let created = self.create_once(project, Kind::Database, name, body).await;
+        let created = self.create_once(project, Kind::Database, name, database_body(database)).await;
         created.map_err(|fault| fault.error(&format!("create the database {name} on Neon")))
     }
 
@@ -266,7 +281,29 @@ impl TargetCloud for NeonCloud {
         found.map_err(|fault| fault.error(&what))
     }
 
+    async fn create_branch(&self, project: &TargetProject, name: &str) -> Result<TargetProject> {
+        self.branch_off(project, name).await
+    }
+
+    async fn delete_branch(&self, project: &TargetProject, name: &str) -> Result<()> {
+        let result = self.drop_branch(project, name).await;
+        result.map_err(|fault| fault.error(&format!("delete the branch {name} of the Neon project {}", project.name)))
+    }
+
     async fn delete(&self, project: &TargetProject) -> Result<()> {
         self.delete_project(project).await
+    }
+
+    fn spell(&self, call: &TargetCall) -> Vec<String> {
+        let requests = match call {
+            TargetCall::CreateProject(spec) => vec![self.project_request(spec, spec.settings.suspend_seconds.is_some())],
+            TargetCall::DeleteProject(project) => vec![Self::project_deletion(project)],
+            TargetCall::ChangeSettings(project, wanted) => crate::settings::requests(project, wanted),
+            TargetCall::CreateRole(project, name) => vec![Self::creation(project, Kind::Role, role_body(name))],
+            TargetCall::DeleteRole(project, name) => vec![Self::deletion(project, Kind::Role, name)],
+            TargetCall::CreateDatabase(project, database) => vec![Self::creation(project, Kind::Database, database_body(database))],
+            TargetCall::DeleteDatabase(project, name) => vec![Self::deletion(project, Kind::Database, name)],
+        };
+        requests.iter().map(|request| self.api.spell(request)).collect()
     }
 }

@@ -4,6 +4,7 @@
 //! `regions` and `extensions` hold what no API tells.
 
 mod api;
+mod branches;
 mod cloud;
 mod extensions;
 mod fault;

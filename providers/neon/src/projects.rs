@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::api::Request;
 use crate::cloud::NeonCloud;
 use crate::fault::Fault;
-use crate::model::{Branch, Branches, Created, Endpoint, Endpoints, OneProject, Project, Projects};
+use crate::model::{Created, Endpoint, OneProject, Project, Projects};
 use crate::operations::TRIES;
 use crate::{organisation, regions, settings};
 
@@ -169,6 +169,10 @@ impl NeonCloud {
     }
 
     async fn post_project(&self, spec: &ProjectSpec, with_suspend: bool) -> std::result::Result<Created, Fault> {
+        self.api.send(self.project_request(spec, with_suspend)).await
+    }
+
+    pub(crate) fn project_request(&self, spec: &ProjectSpec, with_suspend: bool) -> Request {
         let mut project = json!({
             "name": spec.name,
             "region_id": spec.region,
@@ -190,60 +194,26 @@ impl NeonCloud {
         if spec.publishes {
             project["settings"] = json!({ "enable_logical_replication": true });
         }
-        self.api.send(Request::post(&["projects"], json!({ "project": project }))).await
+        Request::post(&["projects"], json!({ "project": project }))
     }
 
     /// The project with its branch and the branch's endpoint, which is asked for if it is not at hand.
     async fn complete(&self, project: Project, branch: String, endpoints: Vec<Endpoint>) -> Result<TargetProject> {
-        let what = format!("read the Neon project {}", project.name);
-        let mine = |endpoint: &Endpoint| endpoint.writes() && endpoint.branch_id.as_ref().is_none_or(|id| *id == branch);
-        let endpoint = match endpoints.into_iter().find(mine) {
-            Some(endpoint) => endpoint.id,
-            None => {
-                let request = Request::get(&["projects", &project.id, "endpoints"]);
-                let listed: Endpoints = self.api.send(request).await.map_err(|fault| fault.error(&what))?;
-                let found = listed.endpoints.into_iter().find(mine).map(|endpoint| endpoint.id);
-                found.ok_or_else(|| {
-                    let text = format!("could not {what}: its branch {branch} has no compute that takes writes");
-                    Error::new(ErrorKind::Cloud, text).hint("add a primary compute to the branch in the Neon console")
-                })?
-            }
-        };
+        let endpoint = self.writing_endpoint((&project.id, &project.name), &branch, endpoints).await?;
         let Project { id, name, region_id: region, pg_version: major, created_at, settings, .. } = project;
         let created = created_at.and_then(|text| text.parse().ok());
         let publishes = settings.and_then(|settings| settings.enable_logical_replication);
         Ok(TargetProject { id, name, region, major, branch, endpoint, created, publishes })
     }
 
-    /// The branch of this id or name, else the default one.
-    async fn branch(&self, project: &str, wanted: Option<&str>) -> std::result::Result<Option<String>, Fault> {
-        let is_it = |branch: &Branch| match wanted {
-            Some(wanted) => branch.id == wanted || branch.name.as_deref() == Some(wanted),
-            None => branch.default.or(branch.primary) == Some(true),
-        };
-        let mut seen = HashSet::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let mut request = Request::get(&["projects", project, "branches"]).query("limit", "100");
-            if let Some(cursor) = &cursor {
-                request = request.query("cursor", cursor.as_str());
-            }
-            let page: Branches = self.api.send(request).await?;
-            let news = page.branches.iter().filter(|branch| seen.insert(branch.id.clone())).count();
-            if let Some(branch) = page.branches.into_iter().find(is_it) {
-                return Ok(Some(branch.id));
-            }
-            cursor = page.pagination.and_then(|pagination| pagination.next).filter(|next| !next.is_empty());
-            if news == 0 || cursor.is_none() {
-                return Ok(None);
-            }
-        }
-    }
-
     pub(crate) async fn delete_project(&self, project: &TargetProject) -> Result<()> {
-        match self.api.write_again(&project.id, Request::new(Method::DELETE, &["projects", &project.id])).await {
+        match self.api.write_again(&project.id, Self::project_deletion(project)).await {
             Err(fault) if !fault.is_not_found() => Err(fault.error(&format!("delete the Neon project {}", project.name))),
             _ => Ok(()),
         }
+    }
+
+    pub(crate) fn project_deletion(project: &TargetProject) -> Request {
+        Request::new(Method::DELETE, &["projects", &project.id])
     }
 }

@@ -25,6 +25,24 @@ pub(crate) fn of_endpoint(compute: Option<ComputeRange>, suspend_seconds: Option
     settings
 }
 
+fn endpoint_request(project: &TargetProject, settings: Map<String, Value>) -> Request {
+    let request = Request::new(Method::PATCH, &["projects", &project.id, "endpoints", &project.endpoint]);
+    request.body(json!({ "endpoint": settings }))
+}
+
+fn history_request(project: &TargetProject, seconds: i64) -> Request {
+    let body = json!({ "project": { "history_retention_seconds": seconds } });
+    Request::new(Method::PATCH, &["projects", &project.id]).body(body)
+}
+
+/// What sets these settings.
+pub(crate) fn requests(project: &TargetProject, wanted: &TargetSettings) -> Vec<Request> {
+    let TargetSettings { compute, suspend_seconds, history_seconds } = *wanted;
+    let endpoint = of_endpoint(compute, suspend_seconds);
+    let endpoint = (!endpoint.is_empty()).then(|| endpoint_request(project, endpoint));
+    endpoint.into_iter().chain(history_seconds.map(|seconds| history_request(project, seconds))).collect()
+}
+
 impl NeonCloud {
     pub(crate) async fn read_settings(&self, project: &TargetProject) -> Result<TargetSettings, Fault> {
         let OneEndpoint { endpoint } = self.api.send(Request::get(&["projects", &project.id, "endpoints", &project.endpoint])).await?;
@@ -60,12 +78,10 @@ impl NeonCloud {
         if settings.is_empty() {
             return Ok(());
         }
-        let request = Request::new(Method::PATCH, &["projects", &project.id, "endpoints", &project.endpoint]);
-        self.api.write_again(&project.id, request.body(json!({ "endpoint": settings }))).await
+        self.api.write_again(&project.id, endpoint_request(project, settings)).await
     }
 
     async fn set_history(&self, project: &TargetProject, seconds: i64) -> Result<(), Fault> {
-        let body = json!({ "project": { "history_retention_seconds": seconds } });
-        self.api.write_again(&project.id, Request::new(Method::PATCH, &["projects", &project.id]).body(body)).await
+        self.api.write_again(&project.id, history_request(project, seconds)).await
     }
 }

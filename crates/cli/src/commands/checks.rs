@@ -5,22 +5,24 @@ use std::process::ExitCode;
 use azure2neon_core::checks::{Area, CHECKS, Check};
 use azure2neon_core::plan::Severity;
 
-use crate::args::{ChecksArguments, Global};
+use crate::args::{Global, Output};
 use crate::terminal::{bold, faint, out};
 
 /// Lists every check; needs no cloud and no database.
-pub fn run(global: &Global, arguments: &ChecksArguments) -> ExitCode {
-    if arguments.markdown {
-        out(markdown().trim_end());
-    } else if global.is_json() {
-        let list: Vec<_> = CHECKS.iter().map(|check| as_json(check)).collect();
-        out(&serde_json::to_string_pretty(&list).unwrap_or_default());
-    } else {
-        for area in AREAS {
-            out(&bold(area.title()));
-            for check in of(area) {
-                out(&format!("  {} ({}): {}", check.id, word(check.severity), check.looks_for));
-                out(&format!("    {}", faint(check.why)));
+pub fn run(global: &Global) -> ExitCode {
+    match global.output {
+        Output::Markdown => out(markdown().trim_end()),
+        Output::Json => {
+            let list: Vec<_> = CHECKS.iter().map(|check| as_json(check)).collect();
+            out(&serde_json::to_string_pretty(&list).unwrap_or_default());
+        }
+        Output::Text => {
+            for area in AREAS {
+                out(&bold(area.title()));
+                for check in of(area) {
+                    out(&format!("  {} ({}): {}", check.id, word(check.severity), check.looks_for));
+                    out(&format!("    {}", faint(check.why)));
+                }
             }
         }
     }
@@ -54,7 +56,7 @@ fn as_json(check: &Check) -> serde_json::Value {
 /// `docs/checks.md`.
 fn markdown() -> String {
     let mut page = String::from(
-        "# Checks\n\nWritten by `azure2neon checks --markdown`; do not edit.\n\n`azure2neon plan` makes all of them and changes nothing. What blocks \
+        "# Checks\n\nWritten by `azure2neon checks --output markdown`; do not edit.\n\n`azure2neon plan` makes all of them and changes nothing. What blocks \
          is mended before `migrate`\nbegins; what warns may hurt; what notes is good to know. Those with a * matter for logical replication \
          only, and are\nleft out with `--mode offline`.\n",
     );
@@ -73,6 +75,6 @@ mod tests {
     #[test]
     fn the_documentation_lists_every_check() {
         let page = include_str!("../../../../docs/checks.md");
-        assert!(page == super::markdown(), "docs/checks.md is not what `azure2neon checks --markdown` prints");
+        assert!(page == super::markdown(), "docs/checks.md is not what `azure2neon checks --output markdown` prints");
     }
 }

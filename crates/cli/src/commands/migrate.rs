@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use super::{confirm, environment, stop_signal};
 use crate::args::{AbortArguments, Confirmation, FinishArguments, Global, MigrateArguments};
 use crate::config::Config;
 use crate::run::Opening;
-use crate::{render, summary, terminal};
+use crate::{render, report, summary, terminal};
 
 fn opening<'a>(global: &Global, config: &'a Config) -> Result<Opening<'a>> {
     Ok(Opening { config, environment: &environment, events: render::events(global.output), stop: stop_signal()?, plan: None })
@@ -22,7 +23,7 @@ pub async fn migrate(global: &Global, mut config: Config, arguments: MigrateArgu
     let engine = Opening { plan: arguments.plan.clone(), ..opening(global, &config)? }
         .begin_or_resume(async |plan| {
             if !arguments.confirmation.yes {
-                super::plan::print(plan, |_| "");
+                report::print(&report::report(plan, &HashMap::new()));
             }
             confirm(
                 if arguments.cut_over { "This migrates and cuts over." } else { "This migrates up to the cut-over." },
@@ -109,6 +110,9 @@ pub async fn finish(global: &Global, mut config: Config, arguments: FinishArgume
 pub async fn abort(global: &Global, mut config: Config, arguments: AbortArguments) -> Result<ExitCode> {
     config.settings.restart_on_restore = arguments.restoring.restart;
     let opening = opening(global, &config)?;
+    if opening.remove_dry_restore().await? {
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(journal) = opening.take_back_beginning().await? {
         return Ok(as_before(global, &journal));
     }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod demo;
+mod dry_restore;
 mod local_cloud;
 mod migrate;
 mod pause;
@@ -15,17 +16,26 @@ use std::process::ExitCode;
 use azure2neon_core::{Error, ErrorKind, Result};
 use tokio::sync::watch;
 
-use crate::args::{Arguments, Command, LocalCloudCommand};
+use crate::args::{Arguments, Command, LocalCloudCommand, Output};
 use crate::config::Config;
 use crate::terminal;
 
 /// Runs the command.
 pub async fn execute(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { global, command } = arguments;
+    if global.output == Output::Markdown && !matches!(command, Command::Plan(_) | Command::Checks) {
+        return Err(
+            Error::new(ErrorKind::Configuration, "only `plan` and `checks` can be had as Markdown").hint("--output text or --output json")
+        );
+    }
     match command {
         Command::LocalCloud(LocalCloudCommand::Up(up)) => return local_cloud::up(&global, up).await,
         Command::Demo(demo) => return demo::run(&global, demo).await,
-        Command::Checks(arguments) => return Ok(checks::run(&global, &arguments)),
+        Command::Checks => return Ok(checks::run(&global)),
+        Command::Plan(arguments) if arguments.schema => {
+            terminal::out(&crate::report::schema());
+            return Ok(ExitCode::SUCCESS);
+        }
         _ => {}
     }
     let config = Config::load(&global)?;
@@ -40,7 +50,7 @@ pub async fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Rollback(confirmation) => migrate::rollback(&global, config, confirmation).await,
         Command::Finish(arguments) => migrate::finish(&global, config, arguments).await,
         Command::Abort(arguments) => migrate::abort(&global, config, arguments).await,
-        Command::LocalCloud(_) | Command::Demo(_) | Command::Checks(_) => Ok(ExitCode::SUCCESS),
+        Command::LocalCloud(_) | Command::Demo(_) | Command::Checks => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::args::Output;
 pub fn events(output: Output) -> Events {
     match output {
         Output::Json => Events::new(Arc::new(json::Json::default())),
-        Output::Text if std::io::stderr().is_terminal() => Events::new(Arc::new(bars::Bars::new())),
-        Output::Text => Events::new(Arc::new(lines::Lines::new(|line: &str| crate::terminal::err(line)))),
+        Output::Text | Output::Markdown if std::io::stderr().is_terminal() => Events::new(Arc::new(bars::Bars::new())),
+        Output::Text | Output::Markdown => Events::new(Arc::new(lines::Lines::new(|line: &str| crate::terminal::err(line)))),
     }
 }

@@ -182,6 +182,8 @@ checks! {
     default_privileges,
     deferrable_keys,
     disabled_triggers,
+    dry_restore,
+    dry_restored,
     encoding,
     event_triggers,
     exclusion_constraints,

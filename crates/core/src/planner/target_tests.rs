@@ -8,6 +8,7 @@ use crate::survey::ExistingTarget;
 pub(crate) fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTarget {
     let database = |(name, owner): &(&str, &str)| TargetDatabase { name: (*name).into(), owner: (*owner).into() };
     ExistingTarget {
+        line: None,
         project: TargetProject {
             id: "calm-lake-1".into(),
             name: "platform".into(),

@@ -32,7 +32,7 @@ impl Operation for CreateReplicationRole {
     }
 
     async fn observe(&self, cx: &Context) -> Result<Observed> {
-        let mark = mark(cx);
+        let mark = cx.plan.role_comment();
         match roles::role_comment(&cx.source().await?, &self.role).await? {
             None => Ok(Observed::Absent),
             Some(Some(comment)) if comment == mark => Ok(Observed::present()),
@@ -46,7 +46,7 @@ impl Operation for CreateReplicationRole {
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
         let password = roles::generate_password()?;
-        roles::create_replication_role(&cx.source().await?, &self.role, &password, &mark(cx)).await.map_err(|error| {
+        roles::create_replication_role(&cx.source().await?, &self.role, &password, &cx.plan.role_comment()).await.map_err(|error| {
             let error = Error::from(error);
             if error.kind() != ErrorKind::Permission {
                 return error;
@@ -67,8 +67,4 @@ impl Operation for CreateReplicationRole {
         let comment = roles::role_comment(&cx.source().await?, &self.role).await?;
         Ok(comment.map(|_| format!("role {}", self.role)))
     }
-}
-
-fn mark(cx: &Context) -> String {
-    format!("made by azure2neon, run {}; `azure2neon abort` or `finish` drops it", cx.plan.run)
 }

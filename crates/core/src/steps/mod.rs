@@ -25,7 +25,7 @@ mod final_compare;
 mod grant_replication_role;
 mod hand_back;
 mod hand_over;
-mod import_schema;
+pub(crate) mod import_schema;
 mod open_way_back;
 mod prepare_way_back;
 mod prove_fence;
@@ -87,6 +87,7 @@ pub use stream_data::StreamData;
 pub use subscribe::Subscribe;
 pub use turn::Turn;
 pub use use_project::UseProject;
+pub(crate) use warm_up::SHORT as WITNESS_DEADLINE;
 pub use warm_up::WarmUp;
 
 use serde::{Deserialize, Serialize};

@@ -9,6 +9,10 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Observed, Operation};
 use crate::plan::Effect;
+use crate::units;
+
+/// So many tables are named.
+const LISTED: usize = 10;
 
 /// Gives tables without a primary key a replica identity: without one the source's own UPDATEs and DELETEs would fail
 /// as soon as they are published.
@@ -102,7 +106,7 @@ impl Operation for SetReplicaIdentity {
                 format!("{}.{} {to}", change.table.schema, change.table.name)
             })
             .collect();
-        format!("set the replica identity of {}", list.join(", "))
+        format!("set the replica identity of {}", units::listed(&list, LISTED))
     }
 
     fn inverse(&self) -> Option<String> {

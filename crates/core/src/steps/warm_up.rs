@@ -50,7 +50,7 @@ const NEAR: Duration = Duration::from_millis(500);
 const FAR: Duration = Duration::from_secs(30);
 
 /// The witness's slot waits for transactions that run when it is made. Those of the database are long after this time, and ended;
-const SHORT: Duration = Duration::from_secs(12);
+pub(crate) const SHORT: Duration = Duration::from_secs(12);
 /// those of others on the same server are named after this one.
 const WITNESS: Duration = Duration::from_secs(60);
 
