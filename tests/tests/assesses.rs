@@ -91,6 +91,24 @@ async fn what_is_wrong_with_the_clouds_is_said_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_extension_comes_over_stays_behind_or_blocks_with_what_hangs_on_it() {
+    let rig = Rig::with_sql("create extension citext; create table t (id int primary key, name citext unique)", |_| {}).await;
+    let source = rig.cloud.source_superuser(&rig.database).await.unwrap();
+    source
+        .batch_execute("create extension pageinspect; create extension file_fdw; create server files foreign data wrapper file_fdw")
+        .await
+        .unwrap();
+    rig.run(&["plan"]).await.expect_failure(11, &["file_fdw 1.0 (1 object hangs on it: server files)", "drop extension"]);
+    source.batch_execute("drop server files; drop extension file_fdw").await.unwrap();
+    let plan = rig.run(&["plan"]).await.expect_success();
+    for said in ["1 extension that comes over: citext 1.6", "1 extension that stays behind: pageinspect"] {
+        assert!(plan.stdout.contains(said), "{}", plan.stdout);
+    }
+    rig.run(&["migrate", "--yes"]).await.expect_success();
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plan_is_for_tickets_and_programs_too() {
     let rig = Rig::small(|_| {}).await;
     let page = rig.run(&["plan", "--output", "markdown", "--explain"]).await.expect_success().stdout;

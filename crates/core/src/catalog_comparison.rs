@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::selection::{self, plain};
-use crate::settings::matches_pattern;
 use crate::steps::{Action, schema_entries};
 
 /// So many differences are named in an error.
@@ -107,10 +106,7 @@ impl Expectations {
             }
             _ => BTreeMap::new(),
         };
-        let is_allowed = |entry: &Entry| {
-            let text = format!("{} {}", entry.kind, entry.name);
-            cx.settings.expected_failures.iter().any(|pattern| matches_pattern(pattern, &text))
-        };
+        let is_allowed = |entry: &Entry| cx.settings.lets_fail(&entry.kind, &entry.name);
         let entries = schema_entries(cx)?.into_iter().filter(is_allowed);
         Ok(Self {
             owner: cx.plan.target.role.clone(),

@@ -1,6 +1,8 @@
 //! The two clouds as the migration sees them. `providers/azure` and `providers/neon` implement these traits;
 //! nothing of an HTTP client or of a vendor's crate shows here.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -237,6 +239,15 @@ pub struct EgressAddresses {
     pub provenance: String,
 }
 
+/// The extensions that a target offers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfferedExtensions {
+    /// By name, each with the version that CREATE EXTENSION makes.
+    pub versions: BTreeMap<String, String>,
+    /// Where the list comes from, for the operator.
+    pub provenance: String,
+}
+
 /// What to do if the cloud keeps no password of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LostPassword {
@@ -332,6 +343,9 @@ pub trait TargetCloud: Send + Sync {
 
     /// Addresses from which computes of the region connect to others.
     fn egress_addresses(&self, region: &str) -> Result<EgressAddresses>;
+
+    /// The extensions that a new project of this PostgreSQL major offers, as far as is known.
+    fn extensions(&self, major: u32) -> Option<OfferedExtensions>;
 
     /// How to connect as the database's owner. The password is asked of the cloud, which mostly keeps it; `Configuration`
     /// if it doesn't and `lost` forbids a new one.

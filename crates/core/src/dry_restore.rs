@@ -197,7 +197,7 @@ async fn within<T>(what: &str, work: impl Future<Output = Result<T>>) -> Result<
 
 /// One finding for each cause; a note if there is none. A failure that is expected is none, but what it brings about may be.
 fn findings(settings: &Settings, entries: &[Entry], failures: Vec<Failure>, milliseconds: u64) -> Vec<Finding> {
-    let is_expected = |failure: &Failure| import_schema::is_expected(settings, &failure.kind, &failure.name);
+    let is_expected = |failure: &Failure| settings.lets_fail(&failure.kind, &failure.name);
     let expected: Vec<String> = failures.iter().filter(|one| is_expected(one)).map(title).collect();
     let unexpected = |mut cause: Cause| {
         cause.followers.retain(|follower| !is_expected(follower));

@@ -24,6 +24,7 @@ mod error;
 pub mod estimate;
 pub mod event;
 pub mod explain;
+mod extensions;
 mod fencing;
 pub mod handover;
 pub mod held;

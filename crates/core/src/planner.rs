@@ -8,6 +8,8 @@ mod selection;
 mod target;
 mod way_back;
 
+pub(crate) use target::new_major;
+
 use azure2neon_postgres::Inventory;
 use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,9 +15,10 @@ use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetLimits, Targe
 use crate::error::ErrorKind;
 use crate::selection::Selection;
 use crate::settings::{CopyManners, Destination, HandOver, Home, Network};
+use crate::survey::TextOrder;
 
 #[path = "planner/target_tests.rs"]
-mod target_tests;
+pub(crate) mod target_tests;
 
 pub(crate) fn settings() -> Settings {
     Settings {
@@ -125,6 +126,10 @@ pub(crate) fn survey(tables: Vec<Table>) -> Survey {
         limits: TargetLimits::default(),
         no_new_project: None,
         existing: None,
+        extensions: None,
+        hanging: Vec::new(),
+        text_order: TextOrder::default(),
+        changes: HashMap::new(),
         round_trip: Duration::from_micros(400),
         bandwidth: 90 << 20,
         egress: EgressAddresses { addresses: vec!["3.1.1.1".into(), "3.1.1.2".into()], provenance: "list of a day".into() },

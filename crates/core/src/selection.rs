@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use azure2neon_postgres::dependents::{self, Dependent, DependentKind};
-use azure2neon_postgres::{Inventory, QualifiedName, Session, inventory};
+use azure2neon_postgres::{Inventory, QualifiedName, Session, extensions, inventory};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -97,15 +97,16 @@ pub async fn read(source: &Session, selection: &Selection) -> Result<Inventory> 
 
 /// Reads what a dump of the schema leaves out, by catalog and oid.
 pub(crate) async fn catalog_ids(source: &Session, selection: &Selection) -> Result<BTreeSet<(u32, u32)>> {
+    let behind = extensions::left_behind(source).await?.into_iter();
     if selection.is_everything() {
-        return Ok(BTreeSet::new());
+        return Ok(behind.collect());
     }
     let left_out = selection.left_out(&inventory::inventory(source).await?);
     let dependents = dependents::dependents(source, &left_out).await?;
     refuse_torn(&dependents).map_err(|error| {
         error.hint("the source's schema has changed since the plan: `azure2neon abort`, then begin again with another selection")
     })?;
-    Ok(dependents.iter().map(|dependent| dependent.catalog_id).collect())
+    Ok(dependents.iter().map(|dependent| dependent.catalog_id).chain(behind).collect())
 }
 
 /// Refuses to move a table without another one that it is not the same without.

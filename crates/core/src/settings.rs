@@ -71,6 +71,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether the operator lets the schema's statement for this object fail.
+    pub(crate) fn lets_fail(&self, kind: &str, name: &str) -> bool {
+        let text = format!("{kind} {name}");
+        self.expected_failures.iter().any(|pattern| matches_pattern(pattern, &text))
+    }
+
     /// How long the source may refuse writes in this mode.
     pub fn max_pause_in(&self, mode: Mode) -> Duration {
         self.max_pause.unwrap_or_else(|| mode.usual_pause())

@@ -41,6 +41,17 @@ pub struct Dependent {
     pub needs: String,
 }
 
+impl Dependent {
+    /// Its oid, if it is a relation.
+    pub fn relation(&self) -> Option<u32> {
+        /// The catalog of relations.
+        const PG_CLASS: u32 = 1259;
+
+        let (catalog, oid) = self.catalog_id;
+        (catalog == PG_CLASS).then_some(oid)
+    }
+}
+
 /// What can't be without these tables, directly or through others, with all of their own parts. A function's body is not looked
 /// into, unless the server itself knows what it needs.
 ///

@@ -142,7 +142,7 @@ pub struct Inventory {
     pub subscriptions: Vec<String>,
     /// The database's encoding.
     pub encoding: String,
-    /// The database's LC_COLLATE.
+    /// By what the database sorts: LC_COLLATE, a locale of the server's own, or `ICU` and its locale.
     pub collate: String,
     /// The database's size in bytes.
     pub bytes: i64,
@@ -211,6 +211,15 @@ pub async fn inventory(session: &Session) -> Result<Inventory> {
 pub async fn user_objects(session: &Session) -> Result<Vec<String>> {
     let rows = session.query(sql::USER_OBJECTS, &[]).await.doing(|| "list what the database holds")?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// By what the session's database sorts, as [`Inventory::collate`] says it.
+///
+/// # Errors
+/// What the server answered.
+pub async fn collate(session: &Session) -> Result<String> {
+    let doing = || "read by what the database sorts";
+    session.query_one(sql::DATABASE, &[]).await.doing(doing)?.try_get("collate").doing(doing)
 }
 
 async fn read(session: &Session) -> Result<Inventory> {

@@ -16,11 +16,13 @@ macro_rules! over_user_schemas {
 pub mod assessment;
 pub mod barrier;
 pub mod catalog;
+pub mod collation;
 pub mod connect;
 pub mod copy;
 pub mod dependents;
 pub mod digest;
 pub mod error;
+pub mod extensions;
 pub mod fence;
 pub mod ident;
 pub mod inventory;

@@ -1,9 +1,14 @@
 //! What the query planner knows of the tables.
 
+use std::collections::HashMap;
+
 use crate::connect::Session;
 use crate::error::{Doing, Result};
 use crate::ident::QualifiedName;
 use crate::inventory::sql::UNANALYZED;
+
+/// How often rows were changed.
+pub const CHANGES: &str = over_user_schemas!("../sql/changes_of_tables.sql");
 
 /// So many tables are analyzed in one statement.
 const CHUNK: usize = 100;
@@ -22,4 +27,28 @@ pub async fn gather_missing(session: &Session) -> Result<()> {
         session.batch_execute(&format!("analyze {}", chunk.join(", "))).await.doing(doing)?;
     }
     Ok(())
+}
+
+/// How many of a table's rows were updated or deleted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Changes {
+    /// So many, since the statistics were reset last.
+    pub counted: i64,
+    /// How long that has been, in hours, if the server knows.
+    pub hours: Option<f64>,
+}
+
+/// The changes of all tables that had any.
+///
+/// # Errors
+/// What the server answered.
+pub async fn changes(session: &Session) -> Result<HashMap<QualifiedName, Changes>> {
+    let doing = || "read how often rows are changed";
+    let rows = session.query(CHANGES, &[]).await.doing(doing)?;
+    rows.iter()
+        .map(|row| {
+            let name = QualifiedName::new(row.try_get::<_, String>("schema").doing(doing)?, row.try_get::<_, String>("name").doing(doing)?);
+            Ok((name, Changes { counted: row.try_get("changes").doing(doing)?, hours: row.try_get("hours").doing(doing)? }))
+        })
+        .collect()
 }

@@ -20,11 +20,18 @@ create trigger touch before update on public.purchase for each row execute funct
 insert into public.customer (name, email) select n, n || '@example.test' from generate_series(1, 1000) n;
 delete from public.customer where id > 900;
 create extension citext schema public;
+create aggregate public.total(int) (sfunc = int4pl, stype = int);
 ";
 
 /// One with all troubles, as far as one statement makes them.
 const TROUBLED: &str = r#"
-create role azure_pg_admin; create role clerk;
+create role azure_pg_admin; create role clerk; create role teller login connection limit 5 in role clerk;
+create extension pg_stat_statements schema public;
+comment on extension plpgsql is 'ours';
+create table public.computed (a int generated always as identity, b int generated always as (1) stored, at date) partition by range (at);
+create table public.part partition of public.computed for values from ('2026-01-01') to ('2027-01-01');
+create materialized view public.sum as select 1 as one with no data;
+alter default privileges for role clerk grant select on tables to public;
 create table public.keyed (id int primary key deferrable, during int4range, exclude using gist (during with &&));
 create table public.child () inherits (public.keyed);
 alter table public.keyed add constraint positive check (id > 0) not valid;
@@ -41,12 +48,17 @@ create trigger touch before update on public.keyed for each row execute function
 alter table public.keyed disable trigger touch;
 create table public.of_provider (id int); alter table public.of_provider owner to azure_pg_admin;
 create table public.of_clerk (id int); alter table public.of_clerk owner to clerk;
+alter table public.of_clerk enable row level security; create policy own on public.of_clerk to clerk using (true);
+create view public.of_provider_too as select 1 as one; alter view public.of_provider_too owner to azure_pg_admin;
+create collation public.german (provider = libc, locale = 'C');
 create publication mine for table public.keyed;
 alter database app set work_mem = '8MB';
 create table public.bloated (id int) with (autovacuum_enabled = off);
 insert into public.bloated select generate_series(1, 30000); delete from public.bloated where id > 5000;
 select pg_create_physical_replication_slot('left_alone', true);
 set allow_system_table_mods = on;
+update pg_catalog.pg_collation set collcollate = 'de_DE.utf8' where collname = 'german';
+update pg_catalog.pg_collation set collversion = '1' where collname = 'en-x-icu';
 insert into pg_catalog.pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
   values (900001, 'pg_cron', 10, 11, false, '1.6');
 insert into pg_catalog.pg_seclabel values ('public.keyed'::regclass, 'pg_class'::regclass, 0, 'anon', 'MASKED');
@@ -66,10 +78,12 @@ async fn objects(session: &Session, sql: &str) -> Vec<String> {
 #[tokio::test]
 async fn each_check_finds_its_trouble_and_nothing_else() {
     for major in [14, 18] {
-        let server = Server::start_with(major, &[("max_prepared_transactions", "5"), ("autovacuum", "off")]).await;
+        let server = Server::start_with(major, &[("autovacuum", "off"), ("shared_preload_libraries", "pg_stat_statements")]).await;
         let session = server.session().await;
+        assert_eq!(assess(&session).await.unwrap(), Default::default(), "{major}: there is nothing");
         session.batch_execute(PLAIN).await.unwrap();
-        assert_eq!(assess(&session).await.unwrap(), Default::default(), "{major}: nothing is wrong");
+        let usual: Vec<&str> = assess(&session).await.unwrap().into_keys().collect();
+        assert_eq!(usual, ["identity-columns", "partitioned-tables"], "{major}: nothing is wrong");
         session.batch_execute("drop schema public cascade; create schema public").await.unwrap();
 
         let other = server.session().await;
@@ -84,6 +98,7 @@ async fn each_check_finds_its_trouble_and_nothing_else() {
         other.batch_execute("create table public.moved (id int) tablespace elsewhere").await.unwrap();
         drop(other);
         let waiting = server.session().await;
+        waiting.batch_execute("create temporary table mine (id int)").await.unwrap();
         waiting.batch_execute("begin; insert into public.of_provider values (1)").await.unwrap();
 
         for (id, sql) in QUERIES {
@@ -104,7 +119,24 @@ async fn each_check_finds_its_trouble_and_nothing_else() {
         let of = |id: &str| found[id].iter().map(|hit| hit.object.as_str()).collect::<Vec<_>>();
         assert_eq!(of("invalid-indexes"), ["public.broken"]);
         assert_eq!(of("inheritance"), ["public.child (from public.keyed)"]);
-        assert_eq!(of("roles"), ["azure_pg_admin", "clerk"]);
+        assert_eq!(of("roles"), ["clerk", "teller (logs in, 5 connections, member of clerk)"]);
+        assert_eq!(of("partitioned-tables"), ["public.by_text (0 partitions in 0 levels)", "public.computed (1 partition in 1 level)"]);
+        assert_eq!(of("materialized-views"), ["public.sum (never filled)"]);
+        assert_eq!(
+            of("row-security"),
+            ["public.of_clerk (policies for clerk; hides rows from all but its owner and roles that bypass it)"]
+        );
+        assert_eq!(
+            of("objects-of-the-provider"),
+            ["table public.of_provider (azure_pg_admin)", "view public.of_provider_too (azure_pg_admin)"]
+        );
+        assert_eq!(of("default-privileges"), ["tables of clerk to everybody"]);
+        assert_eq!(of("collations-missing"), ["public.german (0 objects)"]);
+        assert!(of("collation-versions")[0].starts_with("pg_catalog.\"en-x-icu\" (ICU was 1, is "), "{:?}", of("collation-versions"));
+        assert_eq!(of("temporary-tables"), ["mine"]);
+        assert_eq!(of("comments-on-extensions"), ["plpgsql: ours"]);
+        assert!(of("recent-ddl").iter().any(|kind| kind.starts_with("CREATE TABLE (")), "{:?}", of("recent-ddl"));
+        assert!(found["bloat"][0].relation.is_some());
         assert_eq!(of("settings-of-database"), ["work_mem"]);
         assert_eq!(of("unset-search-path"), ["public.plus(integer)"]);
         assert!(!found.contains_key("wraparound") && !found.contains_key("long-transactions"), "neither has gone on for long");

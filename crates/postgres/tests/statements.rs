@@ -4,7 +4,10 @@
 mod support;
 
 use azure2neon_postgres::copy::manners;
-use azure2neon_postgres::{ErrorKind, catalog, dependents, digest, fence, inventory, proof, replication, roles, server, subscription};
+use azure2neon_postgres::{
+    ErrorKind, catalog, collation, dependents, digest, extensions, fence, inventory, proof, replication, roles, server, statistics,
+    subscription,
+};
 use secrecy::SecretString;
 use support::Server;
 
@@ -31,6 +34,10 @@ async fn statements_prepare_on_every_version() {
             subscription::SUBSCRIPTION,
             subscription::SUBSCRIPTION_TABLES,
             dependents::DEPENDENTS,
+            collation::TEXT_KEYS,
+            statistics::CHANGES,
+            extensions::AVAILABLE,
+            extensions::HANGING,
             fence::DATABASE_SETTING,
             fence::CONNECTION_LIMIT,
             fence::PREPARED_TRANSACTIONS,

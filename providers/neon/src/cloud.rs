@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure2neon_core::call::TargetCall;
 use azure2neon_core::cloud::{
-    EgressAddresses, LostPassword, ProjectSpec, TargetCloud, TargetConnection, TargetDatabase, TargetLimits, TargetProject, TargetSettings,
+    EgressAddresses, LostPassword, OfferedExtensions, ProjectSpec, TargetCloud, TargetConnection, TargetDatabase, TargetLimits,
+    TargetProject, TargetSettings,
 };
 use azure2neon_core::{Error, ErrorKind, Result};
 use azure2neon_exchange::{Http, Recorder};
@@ -21,7 +22,7 @@ use crate::fault::Fault;
 use crate::model::{ConnectionUri, Databases, OneEndpoint, Reset, Roles};
 use crate::operations::TRIES;
 use crate::pace::Pace;
-use crate::{organisation, regions, uri};
+use crate::{extensions, organisation, regions, uri};
 use azure2neon_core::patience::Waits;
 
 /// As whom to speak to Neon, and how to get there.
@@ -254,6 +255,10 @@ impl TargetCloud for NeonCloud {
             Some(given) => Ok(given.clone()),
             None => regions::egress(region),
         }
+    }
+
+    fn extensions(&self, major: u32) -> Option<OfferedExtensions> {
+        extensions::offered(major)
     }
 
     async fn connection(&self, project: &TargetProject, database: &TargetDatabase, lost: LostPassword) -> Result<TargetConnection> {

@@ -1,11 +1,12 @@
 //! The target's cloud: Neon, over its API v2.
 //!
 //! `api` sends a request and waits out what passes, `operations` waits for what a request started, `cloud` is the trait,
-//! `regions` holds what no API tells.
+//! `regions` and `extensions` hold what no API tells.
 
 mod api;
 mod branches;
 mod cloud;
+mod extensions;
 mod fault;
 mod limits;
 mod model;

@@ -103,7 +103,7 @@ impl Facts<'_> {
 
     /// These, each with its size in bytes, the largest first; nothing if there are none.
     fn listed(&self, one: &str, many: &str, named: impl Iterator<Item = (String, i64)>, remedy: &str) -> Option<Found> {
-        let hits: Vec<Hit> = named.map(|(object, bytes)| Hit { object, bytes }).collect();
+        let hits: Vec<Hit> = named.map(|(object, bytes)| Hit { object, bytes, relation: None }).collect();
         (!hits.is_empty()).then(|| Found { what: counted(one, many, hits), remedy: remedy.to_owned() })
     }
 }
@@ -223,6 +223,10 @@ checks! {
     clients_without_tls,
     clock_skew,
     collation,
+    collation_versions,
+    collations_missing,
+    comments_on_extensions,
+    default_privileges,
     deferrable_keys,
     demanded_way_back,
     disabled_triggers,
@@ -233,22 +237,30 @@ checks! {
     endpoint_in_recovery,
     event_triggers,
     exclusion_constraints,
+    extensions,
+    extensions_left_behind,
+    extensions_missing,
+    extensions_older_version,
     fixed_parameters,
     foreign_keys_leave_selection,
     foreign_tables,
+    generated_columns,
     hidden_rows,
     high_availability,
+    identity_columns,
     inactive_slots,
     inheritance,
     invalid_indexes,
     key_of_one_project,
     large_objects,
     long_transactions,
+    materialized_views,
     no_tables,
     no_way_back,
     objects_leave_selection,
     objects_of_the_provider,
     offline,
+    partitioned_tables,
     password_login,
     pooled_endpoint,
     prepared_transactions,
@@ -256,6 +268,7 @@ checks! {
     project_name_taken,
     projects_limit,
     publications,
+    recent_ddl,
     region_closed,
     restart_needed,
     rights_in_azure,
@@ -287,6 +300,9 @@ checks! {
     target_too_small,
     target_version,
     target_workers,
+    temporary_tables,
+    text_order,
+    text_order_unknown,
     text_range_partitions,
     token_login,
     unchecked,

@@ -1,4 +1,4 @@
-//! Tables of roles of the provider.
+//! Objects of roles of the provider.
 
 use super::{Area, Check, Look};
 use crate::plan::Severity;
@@ -8,7 +8,7 @@ pub(crate) const CHECK: Check = Check {
     severity: Severity::Note,
     area: Area::Database,
     of_replication: false,
-    looks_for: "tables of roles of the provider",
+    looks_for: "objects of roles of the provider",
     why: "Somebody made them with the provider's own role; on the target they belong to the owner of the database as all others do.",
-    look: Look::Listed { one: "table of a role of the provider", remedy: "see that they are the application's and not the provider's; leave them out with --exclude-table if they are not" },
+    look: Look::Listed { one: "object of a role of the provider", remedy: "see that they are the application's and not the provider's; leave tables out with --exclude-table if they are not" },
 };

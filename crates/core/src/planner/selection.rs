@@ -1,5 +1,7 @@
 //! What a selection of tables leaves out, and whether it can be.
 
+use std::collections::BTreeSet;
+
 use azure2neon_postgres::QualifiedName;
 use azure2neon_postgres::dependents::{Dependent, DependentKind};
 
@@ -24,7 +26,13 @@ pub(super) fn narrowed(survey: &Survey, selection: &Selection) -> Result<Survey>
     if inventory.tables.is_empty() && !left_out.is_empty() {
         return Err(Error::new(ErrorKind::Configuration, "the selection leaves no table to move").hint(HINT));
     }
-    Ok(Survey { inventory, ..survey.clone() })
+    let gone: BTreeSet<u32> = survey.dependents.iter().filter_map(Dependent::relation).collect();
+    let mut assessment = survey.assessment.clone();
+    for hits in assessment.values_mut() {
+        hits.retain(|hit| hit.relation.is_none_or(|relation| !gone.contains(&relation)));
+    }
+    assessment.retain(|_, hits| !hits.is_empty());
+    Ok(Survey { inventory, assessment, ..survey.clone() })
 }
 
 /// A pattern that matches nothing is a mistake: a table that was meant would be left behind, or moved.

@@ -63,6 +63,11 @@ pub(super) fn planned(survey: &Survey, settings: &Settings) -> Result<PlannedTar
     })
 }
 
+/// The major that a new project shall have.
+pub(crate) fn new_major(settings: &Settings, source: u32) -> u32 {
+    settings.target_major.unwrap_or_else(|| source.max(USUAL))
+}
+
 /// The target's major version, and why it can't be that one, with what to do.
 fn major(survey: &Survey, settings: &Settings) -> (u32, Option<(String, &'static str)>) {
     let source = survey.server.major;
@@ -78,7 +83,7 @@ fn major(survey: &Survey, settings: &Settings) -> (u32, Option<(String, &'static
         };
         return (project.major, wrong);
     }
-    let major = settings.target_major.unwrap_or_else(|| source.max(USUAL));
+    let major = new_major(settings, source);
     let wrong = (!offered(major)).then(|| (format!("the target can't be PostgreSQL {major}: {bounds}"), "set pg_version under [target]"));
     (major, wrong)
 }

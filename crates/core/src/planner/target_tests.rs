@@ -5,7 +5,7 @@ use crate::cloud::{TargetDatabase, TargetSettings};
 use crate::plan::Makes;
 use crate::survey::ExistingTarget;
 
-pub(super) fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTarget {
+pub(crate) fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTarget {
     let database = |(name, owner): &(&str, &str)| TargetDatabase { name: (*name).into(), owner: (*owner).into() };
     ExistingTarget {
         line: None,
@@ -24,6 +24,8 @@ pub(super) fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTa
         settings: TargetSettings { compute: "0.25-2".parse().ok(), suspend_seconds: Some(600), history_seconds: Some(86_400) },
         objects: Vec::new(),
         workers: None,
+        extensions: None,
+        collate: None,
     }
 }
 

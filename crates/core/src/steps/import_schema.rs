@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::operation::{Observed, Operation, output};
 use crate::plan::{Effect, Mode, Plan};
 use crate::selection;
-use crate::settings::{Settings, matches_pattern};
+use crate::settings::Settings;
 
 /// Imports tables, one statement at a time; every one that fails is named.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -142,7 +142,7 @@ pub(super) async fn observe(cx: &Context, wanted: fn(Section) -> bool) -> Result
     let target = cx.target().await?;
     let applied = applied(&target, &cx.names().mark).await?;
     let missing = entries.iter().filter(|entry| wanted(entry.section) && !applied.contains(&entry.id));
-    let (expected, missing): (Vec<&Entry>, Vec<&Entry>) = missing.partition(|entry| is_expected(&cx.settings, &entry.kind, &entry.name));
+    let (expected, missing): (Vec<&Entry>, Vec<&Entry>) = missing.partition(|entry| cx.settings.lets_fail(&entry.kind, &entry.name));
     Ok(match missing.first() {
         None => Observed::Present(output(&Imported {
             objects: entries.iter().filter(|entry| wanted(entry.section)).count() - expected.len(),
@@ -182,7 +182,7 @@ pub(super) async fn import(cx: &Context, target: &mut Session, step: &'static st
 
 /// Fails with those of the failures that were not expected.
 pub(crate) fn refuse_unexpected(cx: &Context, failures: Vec<Failure>) -> Result<()> {
-    let fatal: Vec<Failure> = failures.into_iter().filter(|failure| !is_expected(&cx.settings, &failure.kind, &failure.name)).collect();
+    let fatal: Vec<Failure> = failures.into_iter().filter(|failure| !cx.settings.lets_fail(&failure.kind, &failure.name)).collect();
     if fatal.is_empty() { Ok(()) } else { Err(schema_error(&fatal)) }
 }
 
@@ -204,12 +204,6 @@ fn schema_error(failures: &[Failure]) -> Error {
         failures.first().map(|failure| failure.kind.as_str()).unwrap_or_default(),
         failures.first().map(|failure| failure.name.as_str()).unwrap_or_default(),
     ))
-}
-
-/// Whether the operator said that the creation of this object may fail.
-pub(crate) fn is_expected(settings: &Settings, kind: &str, name: &str) -> bool {
-    let text = format!("{kind} {name}");
-    settings.expected_failures.iter().any(|pattern| matches_pattern(pattern, &text))
 }
 
 async fn applied(target: &Session, schema: &str) -> Result<std::collections::HashSet<String>> {

@@ -1,23 +1,26 @@
 //! What both clouds tell, before anybody connects to the source.
 
-use azure2neon_postgres::inventory;
+use azure2neon_postgres::extensions::available;
 use azure2neon_postgres::server::{ServerFacts, server_facts};
+use azure2neon_postgres::{Session, inventory};
 
 use super::{ExistingTarget, Survey, Workers};
 use crate::access::{Access, Login};
 use crate::checks::{rights_in_azure, target_plan_limits};
 use crate::clock;
-use crate::cloud::{InboundRule, LostPassword};
+use crate::cloud::{InboundRule, LostPassword, TargetDatabase};
 use crate::context::{Clouds, target_endpoint};
 use crate::error::{Error, ErrorKind, Result};
+use crate::extensions;
 use crate::plan::RULE_PREFIX;
+use crate::planner;
 use crate::settings::{Home, Settings};
 
 /// Server parameters that logical replication depends on.
 const PARAMETERS: [&str; 3] = ["wal_level", "max_replication_slots", "max_wal_senders"];
 
-/// The survey as far as it goes without the source's database.
-pub(super) async fn look(settings: &Settings, clouds: &Clouds, access: &Access) -> Result<Survey> {
+/// The survey as far as it goes without the source's database, and a session in the target's, if it is there.
+pub(super) async fn look(settings: &Settings, clouds: &Clouds, access: &Access) -> Result<(Survey, Option<Session>)> {
     let server = clouds.source.describe().await?;
     clouds.target.identity().await?;
     let mut survey = Survey {
@@ -27,6 +30,7 @@ pub(super) async fn look(settings: &Settings, clouds: &Clouds, access: &Access) 
         by_token: matches!(access.login, Login::Token(_)),
         ..Survey::default()
     };
+    let mut target = None;
     match &settings.home {
         Home::New(name) => match clouds.target.find(name).await {
             Ok(taken) => survey.taken = taken,
@@ -34,7 +38,8 @@ pub(super) async fn look(settings: &Settings, clouds: &Clouds, access: &Access) 
             Err(error) => return Err(error),
         },
         Home::Existing { project, branch } => {
-            survey.existing = Some(existing_target(settings, clouds, access, (project, branch.as_deref())).await?);
+            let (existing, session) = existing_target(settings, clouds, access, (project, branch.as_deref())).await?;
+            (survey.existing, target) = (Some(existing), session);
         }
     }
     match clouds.target.limits(survey.existing.as_ref().map(|there| &there.project)).await {
@@ -46,6 +51,10 @@ pub(super) async fn look(settings: &Settings, clouds: &Clouds, access: &Access) 
         (Some(existing), _) => (existing.project.region.clone(), "the project's".to_owned()),
         (None, Some(region)) => (region.clone(), "as configured".to_owned()),
         (None, None) => clouds.target.region_for(&server.region)?,
+    };
+    survey.extensions = match &survey.existing {
+        Some(existing) => existing.extensions.clone(),
+        None => clouds.target.extensions(planner::new_major(settings, server.major)),
     };
     survey.egress = clouds.target.egress_addresses(&survey.region.0)?;
     survey.region_closed = clouds.target.region_closed(&survey.region.0);
@@ -61,7 +70,7 @@ pub(super) async fn look(settings: &Settings, clouds: &Clouds, access: &Access) 
     let shown = |rule: InboundRule| format!("{} {}-{}", rule.name, rule.start, rule.end);
     survey.firewall = clouds.source.inbound_rules().await?.into_iter().filter(of_others).map(shown).collect();
     survey.server = server;
-    Ok(survey)
+    Ok((survey, target))
 }
 
 /// Whether a cloud answered, and did not say what it was asked for.
@@ -69,8 +78,13 @@ fn is_not_told(refused: &Error) -> bool {
     matches!(refused.kind(), ErrorKind::Permission | ErrorKind::NotFound | ErrorKind::Cloud)
 }
 
-/// The project and branch of these ids or names, and what they hold.
-async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, at: (&str, Option<&str>)) -> Result<ExistingTarget> {
+/// The project and branch of these ids or names, what they hold, and a session in the database of the planned name, if it is there.
+async fn existing_target(
+    settings: &Settings,
+    clouds: &Clouds,
+    access: &Access,
+    at: (&str, Option<&str>),
+) -> Result<(ExistingTarget, Option<Session>)> {
     let (named, branch) = at;
     let Some(project) = clouds.target.open(named, branch).await? else {
         let of_branch = branch.map(|branch| format!(" with a branch {branch}")).unwrap_or_default();
@@ -79,24 +93,50 @@ async fn existing_target(settings: &Settings, clouds: &Clouds, access: &Access, 
     };
     let databases = clouds.target.databases(&project).await?;
     let name = settings.target_database.as_ref().unwrap_or(&settings.source_database);
-    let (objects, line, workers) = match databases.iter().find(|database| database.name == *name) {
-        None => (Vec::new(), None, None),
-        Some(database) => {
-            let connection = clouds.target.connection(&project, database, LostPassword::Fail).await?;
-            let target = target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?;
-            let line = (target.round_trip().await?, target.bandwidth().await?);
-            (inventory::user_objects(&target).await?, Some(line), workers(&server_facts(&target).await?))
-        }
+    let enter = async |database: &TargetDatabase| {
+        let connection = clouds.target.connection(&project, database, LostPassword::Fail).await?;
+        Ok::<_, Error>(target_endpoint(settings, access, connection, "azure2neon_plan").connect().await?)
     };
-    Ok(ExistingTarget {
+    let planned = databases.iter().find(|database| database.name == *name);
+    let session = match (planned, databases.first()) {
+        (Some(planned), _) => Some(enter(planned).await?),
+        // Any other one of the server knows what it offers; whoever can't get in there need not.
+        (None, Some(other)) => enter(other).await.ok(),
+        (None, None) => None,
+    };
+    let documented = clouds.target.extensions(project.major);
+    let extensions = match &session {
+        Some(session) => {
+            let by = format!("the server of the project {}", project.name);
+            Some(extensions::of_server(&available(session).await?, documented.as_ref(), by))
+        }
+        None => documented,
+    };
+    let workers = match &session {
+        Some(session) => workers(&server_facts(session).await?),
+        None => None,
+    };
+    let session = session.filter(|_| planned.is_some());
+    let (objects, collate, line) = match &session {
+        Some(session) => (
+            inventory::user_objects(session).await?,
+            Some(inventory::collate(session).await?),
+            Some((session.round_trip().await?, session.bandwidth().await?)),
+        ),
+        None => (Vec::new(), None, None),
+    };
+    let existing = ExistingTarget {
         roles: clouds.target.roles(&project).await?,
         settings: clouds.target.settings(&project).await?,
         project,
         databases,
         objects,
+        collate,
+        extensions,
         line,
         workers,
-    })
+    };
+    Ok((existing, session))
 }
 
 fn workers(facts: &ServerFacts) -> Option<Workers> {

@@ -3,20 +3,24 @@
 mod clouds;
 mod source;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use azure2neon_postgres::Inventory;
 use azure2neon_postgres::assessment::Hit;
 use azure2neon_postgres::dependents::Dependent;
+use azure2neon_postgres::extensions::Hanging;
 use azure2neon_postgres::fence::FenceBefore;
 use azure2neon_postgres::roles::SubscriberRights;
 use azure2neon_postgres::server::{Rights, ServerFacts};
+use azure2neon_postgres::statistics::Changes;
 use azure2neon_postgres::volume::{LogRate, Volume};
+use azure2neon_postgres::{Inventory, QualifiedName};
 
 use crate::access::Access;
 use crate::checks::{self, source_version};
-use crate::cloud::{CloudAct, EgressAddresses, Parameter, SourceServer, TargetDatabase, TargetLimits, TargetProject, TargetSettings};
+use crate::cloud::{
+    CloudAct, EgressAddresses, OfferedExtensions, Parameter, SourceServer, TargetDatabase, TargetLimits, TargetProject, TargetSettings,
+};
 use crate::context::Clouds;
 use crate::error::Result;
 use crate::settings::Settings;
@@ -84,8 +88,25 @@ pub struct Survey {
     pub existing: Option<ExistingTarget>,
     /// What the target's plan allows.
     pub limits: TargetLimits,
+    /// The extensions that the target offers, as far as is known.
+    pub extensions: Option<OfferedExtensions>,
+    /// What hangs on the source's extensions that it doesn't offer, or that may stay behind.
+    pub hanging: Vec<Hanging>,
+    /// Indexed text that the target sorts otherwise.
+    pub text_order: TextOrder,
+    /// How many rows of the source's tables were changed.
+    pub changes: HashMap<QualifiedName, Changes>,
     /// From where the target will connect.
     pub egress: EgressAddresses,
+}
+
+/// How the target sorts indexed text that the source sorts by the rules of a language.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextOrder {
+    /// Columns of which a sample is in another order there.
+    pub otherwise: Vec<String>,
+    /// Columns of which that isn't known.
+    pub unknown: Vec<String>,
 }
 
 /// A target that is there already, as far as the plan depends on it.
@@ -101,6 +122,10 @@ pub struct ExistingTarget {
     pub settings: TargetSettings,
     /// What the database of the planned name holds, each as `kind name`.
     pub objects: Vec<String>,
+    /// By what the database of the planned name sorts, if it is there.
+    pub collate: Option<String>,
+    /// The extensions that its server offers, if it could be asked.
+    pub extensions: Option<OfferedExtensions>,
     /// A statement's way there and back from this machine, and the bytes a second that one connection brings; none without the database.
     pub line: Option<(Duration, u64)>,
     /// The compute's workers; none without the database.
@@ -119,11 +144,11 @@ pub struct Workers {
 /// Looks at everything that the plan depends on. Where the source can't be looked at, whatever the clouds tell that blocks the
 /// migration is named with the error.
 pub async fn survey(settings: &Settings, clouds: &Clouds, access: &Access) -> Result<Survey> {
-    let mut survey = clouds::look(settings, clouds, access).await?;
+    let (mut survey, target) = clouds::look(settings, clouds, access).await?;
     if !survey.server.ready || survey.server.major < source_version::OLDEST {
         checks::refuse_beforehand(&survey, settings)?;
     }
-    match source::look(&mut survey, settings, access).await {
+    match source::look(&mut survey, settings, access, target.as_ref()).await {
         Ok(()) => Ok(survey),
         Err(error) => Err(match checks::refuse_beforehand(&survey, settings) {
             Ok(()) => error,

@@ -1,5 +1,5 @@
 -- Constraints by which rows exclude each other.
-select pg_catalog.format('%I on %I.%I', k.conname, n.nspname, c.relname) as object, 0::pg_catalog.int8 as bytes
+select pg_catalog.format('%I on %I.%I', k.conname, n.nspname, c.relname) as object, 0::pg_catalog.int8 as bytes, c.oid as relation
 from pg_catalog.pg_constraint k
 join pg_catalog.pg_class c on c.oid = k.conrelid
 join user_schema n on n.oid = c.relnamespace

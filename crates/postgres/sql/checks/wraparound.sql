@@ -1,6 +1,6 @@
 -- Tables whose oldest rows have gone through half of all transaction ids.
 select pg_catalog.format('%I.%I (%s million transactions old)', n.nspname, c.relname,
-         pg_catalog.age(c.relfrozenxid) / 1000000) as object, pg_catalog.pg_table_size(c.oid) as bytes
+         pg_catalog.age(c.relfrozenxid) / 1000000) as object, pg_catalog.pg_table_size(c.oid) as bytes, c.oid as relation
 from pg_catalog.pg_class c
 join user_schema n on n.oid = c.relnamespace
 where c.relkind in ('r', 'm')

@@ -22,6 +22,8 @@ fn project() -> TargetProject {
 
 fn there() -> ExistingTarget {
     ExistingTarget {
+        collate: None,
+        extensions: None,
         project: project(),
         databases: Vec::new(),
         roles: Vec::new(),

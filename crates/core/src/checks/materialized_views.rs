@@ -1,0 +1,14 @@
+//! Materialized views.
+
+use super::{Area, Check, Look};
+use crate::plan::Severity;
+
+pub(crate) const CHECK: Check = Check {
+    id: "materialized-views",
+    severity: Severity::Note,
+    area: Area::Database,
+    of_replication: false,
+    looks_for: "materialized views",
+    why: "Their rows are not replicated: those that hold data are refreshed on the target in the cut-over, while the source refuses writes.",
+    look: Look::Listed { one: "materialized view", remedy: "one that takes long to refresh makes the pause longer; see how long with `refresh materialized view NAME` on the source at a quiet hour" },
+};
