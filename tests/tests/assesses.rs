@@ -1,6 +1,8 @@
 //! `plan` changes nothing, says what would go wrong, and is done exactly or not at all.
 
+use azure2neon_local_cloud::Plan;
 use azure2neon_tests::Rig;
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_changes_nothing_and_is_done_exactly_or_refused() {
@@ -64,6 +66,45 @@ async fn an_extension_comes_over_stays_behind_or_blocks_with_what_hangs_on_it() 
         assert!(plan.stdout.contains(said), "{}", plan.stdout);
     }
     rig.run(&["migrate", "--yes"]).await.expect_success();
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_the_clouds_is_said_at_once() {
+    let rig = Rig::small(|options| {
+        options.existing_projects = vec!["taken".into()];
+        options.projects_limit = 1;
+        options.plan = Plan::Free;
+        options.password_login = false;
+        options.not_actions =
+            ["restart/action", "firewallRules/write"].map(|what| format!("Microsoft.DBforPostgreSQL/flexibleServers/{what}")).into();
+        options.server_patch = json!({
+            "sku": { "tier": "Burstable" },
+            "properties": { "highAvailability": { "mode": "ZoneRedundant" }, "storage": { "storageSizeGB": 32, "autoGrow": "Disabled" } },
+        });
+    })
+    .await;
+    let before = rig.source_state().await;
+    let troubled = ["--project", "taken"];
+    let plan = rig.run(&[&["plan"], &troubled[..]].concat()).await;
+    let named = [
+        "password-login: ",
+        "project-name-taken: ",
+        "rights-in-azure: ",
+        "restart/action, ",
+        "firewallRules/write",
+        "--password-auth Enabled",
+    ];
+    let plan = plan.expect_failure(11, &named);
+    for id in ["burstable", "high-availability", "projects-limit", "restart-needed", "target-plan-limits"] {
+        assert!(plan.stdout.contains(&format!("[{id}]")), "no {id} in {}", plan.stdout);
+    }
+    rig.run(&[&["migrate", "--yes"], &troubled[..]].concat()).await.expect_failure(11, &named);
+    // Without replication most of it does not matter.
+    let offline = rig.run(&["plan", "--mode", "offline"]).await.expect_success();
+    assert!(!offline.stdout.contains("[rights-in-azure]") && offline.stdout.contains("[projects-limit]"), "{}", offline.stdout);
+    rig.expect_source_unchanged(&before, "after the refusals").await;
+    assert_eq!(rig.projects(), ["taken"]);
     rig.stop().await;
 }
 

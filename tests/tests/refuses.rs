@@ -56,8 +56,14 @@ async fn a_server_that_does_not_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_in_a_virtual_network() {
-    let rig = Rig::small(|options| options.private_network = true).await;
-    rig.run(&MIGRATE).await.expect_failure(11, &["Neon can't reach"]);
+    let rig = Rig::small(|options| (options.private_network, options.password_login) = (true, false)).await;
+    let known = ["Neon can't reach", "takes no passwords", "--mode offline"];
+    rig.run(&MIGRATE).await.expect_failure(11, &known);
+    // What is known without a connection is said where there can be none.
+    let mut command = rig.program(&MIGRATE);
+    command.env("AZURE2NEON_SOURCE_PASSWORD", "wrong");
+    let outcome = rig.finish(command).await.expect_failure(11, &known);
+    assert!(outcome.stderr.contains("; and ") && outcome.stderr.contains("AZURE2NEON_SOURCE_PASSWORD"), "{}", outcome.stderr);
     assert!(rig.projects().is_empty());
     rig.stop().await;
 }

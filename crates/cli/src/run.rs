@@ -73,7 +73,7 @@ impl Opening<'_> {
             let now = new_plan(self.config, &clouds, &access, &run).await?;
             match before {
                 None => Ok(now),
-                Some(before) => still_holds(&before, &now).map(|()| before),
+                Some(before) => still_holds(&before, &now).and_then(|()| now.refuse_blocked_since(&before)).map(|()| before),
             }
         };
         let begun = async {

@@ -37,6 +37,7 @@ impl Basis {
         let parameters = survey.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.value.clone()));
         let mut target =
             BTreeMap::from([("region".to_owned(), survey.region.0.clone()), ("addresses".to_owned(), survey.egress.addresses.join(", "))]);
+        target.extend(survey.limits.plan.clone().map(|plan| ("plan".to_owned(), plan)));
         if let Some(there) = &survey.existing {
             target.extend([
                 ("project".to_owned(), there.project.id.clone()),

@@ -49,9 +49,23 @@ pub struct SourceServer {
 }
 
 impl SourceServer {
+    /// The Azure CLI's command of this verb for the server.
+    pub fn az(&self, verb: &str, rest: &str) -> String {
+        let command = format!("az postgres flexible-server {verb} --resource-group {} --name {} {rest}", self.resource_group, self.name);
+        command.trim_end().to_owned()
+    }
+
     /// The Azure CLI's command that updates the server.
     pub fn az_update(&self, what: &str) -> String {
-        format!("az postgres flexible-server update --resource-group {} --name {} {what}", self.resource_group, self.name)
+        self.az("update", what)
+    }
+
+    /// The Azure CLI's command that sets a parameter.
+    pub fn az_parameter(&self, name: &str, value: &str) -> String {
+        format!(
+            "az postgres flexible-server parameter set --resource-group {} --server-name {} --name {name} --value {value}",
+            self.resource_group, self.name
+        )
     }
 
     /// The Azure CLI's command that lets an address in, by a rule that replaces no other.
@@ -101,6 +115,24 @@ pub struct InboundRule {
     pub end: String,
 }
 
+/// What a migration may have to do in the source's cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloudAct {
+    /// [`SourceCloud::set_parameter`]
+    SetParameter,
+    /// [`SourceCloud::restart`]
+    Restart,
+    /// [`SourceCloud::allow_inbound`]
+    AllowInbound,
+    /// [`SourceCloud::revoke_inbound`]
+    RevokeInbound,
+}
+
+impl CloudAct {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::SetParameter, Self::Restart, Self::AllowInbound, Self::RevokeInbound];
+}
+
 /// The cloud that holds the source server. One value stands for one server.
 ///
 /// Every method may be repeated: none does harm when called twice. Writes return only when the cloud says that they are
@@ -116,6 +148,9 @@ pub trait SourceCloud: Send + Sync {
 
     /// Finds the server. `NotFound` if there is none of that name, `Configuration` if there are several.
     async fn describe(&self) -> Result<SourceServer>;
+
+    /// Which acts the credential may not do, each with the name of the right that it lacks; found by asking, not by trying.
+    async fn forbidden(&self) -> Result<Vec<(CloudAct, String)>>;
 
     /// Names of the server's databases.
     async fn databases(&self) -> Result<Vec<String>>;
@@ -196,7 +231,7 @@ pub struct TargetDatabase {
 }
 
 /// The addresses from which the target's cloud connects to others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EgressAddresses {
     /// IPv4 addresses.
     pub addresses: Vec<String>,
@@ -220,6 +255,23 @@ pub enum LostPassword {
     Replace,
     /// Fail: a new one would lock out whoever uses the role.
     Fail,
+}
+
+/// What an account's plan allows; what is not known is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetLimits {
+    /// The plan's name, as the cloud spells it.
+    pub plan: Option<String>,
+    /// How many projects there are, and may be.
+    pub projects: Option<(i64, i64)>,
+    /// What a branch may hold, in bytes.
+    pub branch_bytes: Option<i64>,
+    /// The largest compute, in compute units.
+    pub compute: Option<f64>,
+    /// The longest history, in seconds.
+    pub history_seconds: Option<i64>,
+    /// Whether a compute suspends, however it is set.
+    pub suspends: bool,
 }
 
 /// How to connect to a database of the target.
@@ -251,6 +303,9 @@ pub trait TargetCloud: Send + Sync {
 
     /// Why a new project can't be created in this region, if so.
     fn region_closed(&self, region: &str) -> Option<String>;
+
+    /// What the account's plan allows for a new project or in this one, as far as the cloud tells.
+    async fn limits(&self, project: Option<&TargetProject>) -> Result<TargetLimits>;
 
     /// Looks a project up by its exact name, with its default branch. One that is still being made is waited for.
     async fn find(&self, name: &str) -> Result<Option<TargetProject>>;

@@ -89,6 +89,14 @@ impl Error {
         self
     }
 
+    /// Also tells of another error, and what to do about both.
+    #[must_use]
+    pub fn joined_by(self, other: &Self) -> Self {
+        let hints: Vec<&str> = [self.remedy(), other.remedy()].into_iter().flatten().collect();
+        let hint = hints.join("; ");
+        self.and(other).hint(hint)
+    }
+
     /// The error underneath. Its text is shown, so it must not hold a secret.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -35,7 +35,6 @@ pub mod plan;
 pub mod planner;
 pub mod residue;
 pub mod selection;
-mod server_checks;
 pub mod settings;
 pub mod steps;
 pub mod survey;

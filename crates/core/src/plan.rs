@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::basis::Basis;
+use crate::checks;
 use crate::cloud::{LostPassword, SourceServer, TargetDatabase};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::estimate::Estimate;
 use crate::selection::Selection;
 use crate::settings::Home;
@@ -210,18 +211,13 @@ impl Plan {
 
     /// Refuses a plan that can't succeed, naming everything that blocks it and that nobody accepted.
     pub fn refuse_blocked(&self) -> Result<()> {
-        let blocks: Vec<&Finding> =
-            self.findings.iter().filter(|finding| finding.severity == Severity::Blocks && finding.accepted.is_none()).collect();
-        let Some(first) = blocks.first() else { return Ok(()) };
-        let why = match blocks.len() {
-            1 => first.what.clone(),
-            n => {
-                let all: Vec<String> = blocks.iter().map(|finding| format!("  {}: {}", finding.id, finding.what)).collect();
-                format!("{n} findings block the migration:\n{}", all.join("\n"))
-            }
-        };
-        let advice: Vec<&str> = blocks.iter().map(|finding| finding.advice.as_str()).collect();
-        Err(Error::new(ErrorKind::Blocked, why).hint(advice.join("; ")))
+        checks::refuse(&self.findings)
+    }
+
+    /// Refuses what blocks this plan and did not block the one that was made before.
+    pub fn refuse_blocked_since(&self, before: &Self) -> Result<()> {
+        let known = |finding: &&Finding| before.findings.iter().any(|other| other.id == finding.id);
+        checks::refuse(self.findings.iter().filter(|finding| !known(finding)))
     }
 
     /// How a step is taken back once it is done.

@@ -16,9 +16,8 @@ use azure2neon_postgres::inventory::{Persistence, ReplicaIdentity, Table};
 use crate::basis::Basis;
 use crate::checks::{self, Facts};
 use crate::cloud::InboundRule;
-use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{CopyPath, MARK_PREFIX, Mode, PLAN_VERSION, Plan, PlannedSource, PlannedTarget, RULE_PREFIX, Stage, Step};
-use crate::server_checks;
+use crate::error::Result;
+use crate::plan::{CopyPath, MARK_PREFIX, Mode, PLAN_VERSION, Plan, PlannedSource, PlannedTarget, RULE_PREFIX, Severity, Stage, Step};
 use crate::settings::Settings;
 use crate::steps::{self, Action, CompareWhen, IdentityChange, ParameterChange, Reverse};
 use crate::survey::Survey;
@@ -26,14 +25,13 @@ use crate::survey::Survey;
 /// Our slot and two for tables that are being synchronized, or those of three epochs; one to spare.
 const SLOTS_NEEDED: i64 = 4;
 
-/// Plans the migration, or says why there can be none.
+/// Plans the migration; what blocks it is among the findings. Fails where the settings contradict each other or the source.
 pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
-    refuse_impossible(survey, settings)?;
     let whole = survey;
     let survey = &selection::narrowed(whole, &settings.selection)?;
     let target = target::planned(survey, settings)?;
     let copy = copy::path(survey, settings);
-    let way_back::WayBack { step: way_back, findings: of_way_back } = way_back::decide(survey, settings, &format!("{MARK_PREFIX}{run}"))?;
+    let way_back::WayBack { step: way_back, findings: of_way_back } = way_back::decide(survey, settings, &format!("{MARK_PREFIX}{run}"));
     let when = cut_over::compare_when(settings, way_back.is_some())?;
     let decided = Decided { copy: copy.path, way_back, when };
     let steps = match settings.mode {
@@ -51,6 +49,7 @@ pub fn plan(survey: &Survey, settings: &Settings, run: &str) -> Result<Plan> {
         of_way_back,
     ]
     .concat();
+    findings.sort_by_key(|finding| finding.severity != Severity::Blocks);
     checks::accept(&mut findings, &settings.accepted)?;
     Ok(Plan {
         version: PLAN_VERSION,
@@ -160,27 +159,8 @@ fn finish(steps: &[Step]) -> Vec<Action> {
         .collect()
 }
 
-fn refuse_impossible(survey: &Survey, settings: &Settings) -> Result<()> {
-    server_checks::refuse_impossible(&survey.server, settings.mode)?;
-    match settings.mode {
-        Mode::Online => refuse_fixed_parameters(survey)?,
-        Mode::Offline => offline::refuse_hidden(survey)?,
-    }
-    target::refuse_taken(survey)
-}
-
-fn refuse_fixed_parameters(survey: &Survey) -> Result<()> {
-    let fixed = |change: &ParameterChange| survey.parameters.iter().any(|parameter| parameter.name == change.name && parameter.read_only);
-    let Some(change) = parameter_changes(survey).into_iter().find(fixed) else { return Ok(()) };
-    let what = format!(
-        "logical replication needs {} = {}, and Azure does not let this server's {} be changed",
-        change.name, change.to, change.from
-    );
-    Err(Error::new(ErrorKind::Blocked, what)
-        .hint(format!("see the server's parameters in the Azure portal; {}", server_checks::OR_OFFLINE)))
-}
-
-fn parameter_changes(survey: &Survey) -> Vec<ParameterChange> {
+/// The parameters that logical replication needs otherwise.
+pub(crate) fn parameter_changes(survey: &Survey) -> Vec<ParameterChange> {
     survey
         .parameters
         .iter()
@@ -190,8 +170,12 @@ fn parameter_changes(survey: &Survey) -> Vec<ParameterChange> {
                 "wal_level" if !parameter.value.eq_ignore_ascii_case("logical") => "logical".to_owned(),
                 // Set, but not in force: the restart is still due.
                 "wal_level" if parameter.pending_restart => "logical".to_owned(),
-                "max_replication_slots" if current < survey.slots + SLOTS_NEEDED => (survey.slots + SLOTS_NEEDED).to_string(),
-                "max_wal_senders" if current < survey.senders + SLOTS_NEEDED => (survey.senders + SLOTS_NEEDED).to_string(),
+                "max_replication_slots" if current < survey.on_server.slots + SLOTS_NEEDED => {
+                    (survey.on_server.slots + SLOTS_NEEDED).to_string()
+                }
+                "max_wal_senders" if current < survey.on_server.senders + SLOTS_NEEDED => {
+                    (survey.on_server.senders + SLOTS_NEEDED).to_string()
+                }
                 _ => return None,
             };
             Some(ParameterChange { name: parameter.name.clone(), from: parameter.value.clone(), to, dynamic: parameter.dynamic })

@@ -7,10 +7,12 @@ use azure2neon_postgres::dependents::{Dependent, DependentKind};
 use azure2neon_postgres::fence::FenceBefore;
 use azure2neon_postgres::inventory::{Column, TableKind};
 use azure2neon_postgres::roles::SubscriberRights;
+use azure2neon_postgres::server::{Rights, ServerFacts};
 use azure2neon_postgres::volume::{LogRate, Volume};
 
 use super::*;
-use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetProject};
+use crate::cloud::{EgressAddresses, Parameter, SourceServer, TargetLimits, TargetProject};
+use crate::error::ErrorKind;
 use crate::selection::Selection;
 use crate::settings::{CopyManners, Destination, HandOver, Home, Network};
 use crate::survey::TextOrder;
@@ -101,9 +103,14 @@ pub(crate) fn survey(tables: Vec<Table>) -> Survey {
         },
         identity: "service principal 1".into(),
         user: "admin".into(),
-        parameters: vec![parameter("wal_level", "replica"), parameter("max_replication_slots", "10"), parameter("max_wal_senders", "10")],
-        slots: 0,
-        senders: 0,
+        by_token: false,
+        forbidden: Vec::new(),
+        unasked: Vec::new(),
+        server_databases: vec!["shop".into()],
+        parameters: vec![parameter("wal_level", "logical"), parameter("max_replication_slots", "10"), parameter("max_wal_senders", "10")],
+        on_server: ServerFacts::default(),
+        rights: Rights::default(),
+        at: jiff::Timestamp::UNIX_EPOCH,
         assessment: BTreeMap::new(),
         definitions: BTreeMap::new(),
         firewall: BTreeSet::new(),
@@ -116,6 +123,8 @@ pub(crate) fn survey(tables: Vec<Table>) -> Survey {
         region: ("aws-eu-west-2".into(), "nearest".into()),
         region_closed: None,
         taken: None,
+        limits: TargetLimits::default(),
+        no_new_project: None,
         existing: None,
         extensions: None,
         hanging: Vec::new(),
@@ -180,16 +189,10 @@ fn offline_everything_is_copied_behind_the_fence_and_nothing_replicates() {
     let mut survey = survey(vec![Table { primary_key: false, ..table("bare") }]);
     survey.server.unreachable_because = Some("no public access".into());
     survey.server.high_availability = true;
-    survey.parameters[0].read_only = true;
-    let error = plan(
-        &Survey { server: SourceServer { unreachable_because: None, ..survey.server.clone() }, ..survey.clone() },
-        &settings(),
-        "abcdef",
-    );
-    let error = error.unwrap_err();
+    survey.parameters[0] = Parameter { read_only: true, ..parameter("wal_level", "replica") };
+    let error = planned(&survey).refuse_blocked().unwrap_err();
     assert!(error.kind() == ErrorKind::Blocked && error.message().contains("wal_level = logical"), "{error:?}");
-    assert!(error.remedy().unwrap().contains("--mode offline"), "{error:?}");
-    let error = plan(&survey, &settings(), "abcdef").unwrap_err();
+    assert!(error.message().contains("no public access"), "both at once: {error:?}");
     assert!(error.remedy().unwrap().contains("--mode offline"), "{error:?}");
 
     let offline = Settings { mode: Mode::Offline, ..settings() };
@@ -207,7 +210,7 @@ fn offline_everything_is_copied_behind_the_fence_and_nothing_replicates() {
     assert!(planned.findings[0].what.contains("8.0 KiB"), "{:?}", planned.findings);
 
     survey.hidden = vec!["public.bare".into()];
-    assert_eq!(plan(&survey, &offline, "abcdef").unwrap_err().kind(), ErrorKind::Permission);
+    assert_eq!(plan(&survey, &offline, "abcdef").unwrap().refuse_blocked().unwrap_err().kind(), ErrorKind::Permission);
 }
 
 fn selected(survey: &Survey, tables: &[&str], exclude_tables: &[&str]) -> Result<Plan> {
@@ -318,7 +321,7 @@ fn partitioned_tables_are_published_by_their_root() {
 #[test]
 fn parameters_are_raised_only_where_they_are_too_low() {
     let mut survey = survey(vec![table("a")]);
-    survey.slots = 8;
+    survey.on_server.slots = 8;
     survey.parameters[0].value = "LOGICAL".into();
     let plan = planned(&survey);
     match &plan.step("enable-logical-replication").unwrap().action {
@@ -347,7 +350,7 @@ fn what_can_not_work_is_refused_before_anything_is_done() {
     let refused = |change: fn(&mut Survey)| {
         let mut survey = survey(vec![table("a")]);
         change(&mut survey);
-        plan(&survey, &settings(), "abcdef").and_then(|plan| plan.refuse_blocked()).unwrap_err().kind()
+        planned(&survey).refuse_blocked().unwrap_err().kind()
     };
     let project = TargetProject {
         id: "p".into(),
@@ -361,7 +364,14 @@ fn what_can_not_work_is_refused_before_anything_is_done() {
     };
     let mut taken = survey(vec![]);
     taken.taken = Some(project);
-    assert_eq!(plan(&taken, &settings(), "abcdef").unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(planned(&taken).refuse_blocked().unwrap_err().kind(), ErrorKind::AlreadyExists);
+    let accepted = BTreeMap::from([("project-name-taken".to_owned(), "it is mine".to_owned())]);
+    assert!(plan(&taken, &Settings { accepted, ..settings() }, "abcdef").unwrap_err().message().contains("can't be accepted"));
+    let mut since = planned(&taken);
+    planned(&survey(vec![])).refuse_blocked_since(&since).unwrap();
+    assert!(since.refuse_blocked_since(&planned(&survey(vec![]))).is_err());
+    since.findings[0].accepted = Some("it is mine".into());
+    since.refuse_blocked_since(&planned(&survey(vec![]))).unwrap();
     assert_eq!(refused(|survey| survey.server.ready = false), ErrorKind::Blocked);
     assert_eq!(refused(|survey| survey.server.unreachable_because = Some("VNet".into())), ErrorKind::Blocked);
     assert_eq!(refused(|survey| survey.server.major = 13), ErrorKind::Blocked);
@@ -369,7 +379,8 @@ fn what_can_not_work_is_refused_before_anything_is_done() {
     assert_eq!(refused(|survey| survey.inventory.large_objects = 1), ErrorKind::Blocked);
     assert_eq!(refused(|survey| survey.inventory.encoding = "LATIN1".into()), ErrorKind::Blocked);
     let old = Settings { target_major: Some(15), ..settings() };
-    assert_eq!(plan(&survey(vec![]), &old, "abcdef").unwrap_err().kind(), ErrorKind::Configuration);
+    let refused = plan(&survey(vec![]), &old, "abcdef").unwrap().refuse_blocked().unwrap_err();
+    assert!(refused.kind() == ErrorKind::Configuration && refused.message().contains("PostgreSQL 15"), "{refused:?}");
     let reserved = Settings { target_database: Some("postgres".into()), ..settings() };
     assert_eq!(plan(&survey(vec![]), &reserved, "abcdef").unwrap_err().kind(), ErrorKind::Configuration);
 }
@@ -429,7 +440,7 @@ fn there_is_a_way_back_where_there_can_be_one_and_else_the_plan_says_why() {
         assert!(!without.has_way_back());
         let finding = without.findings.iter().find(|finding| finding.id == "no-way-back").unwrap();
         assert!(finding.what.contains(why), "{}", finding.what);
-        let demanded = plan(&survey, &Settings { way_back: Some(true), ..settings() }, "abcdef").unwrap_err();
+        let demanded = plan(&survey, &Settings { way_back: Some(true), ..settings() }, "abcdef").unwrap().refuse_blocked().unwrap_err();
         assert!(demanded.kind() == ErrorKind::Blocked && demanded.message().contains(why), "{demanded}");
     }
 }

@@ -148,7 +148,8 @@ impl LocalCloud {
             retry_after: options.retry_after,
             state: Mutex::new(arm::State::Ready),
             operations: arm::Operations::default(),
-            changes: Mutex::default(),
+            changes: Mutex::new(options.server_patch.clone()),
+            not_actions: options.not_actions.clone(),
         });
         let neon = Arc::new(Neon {
             key: random::secret("napi_", 64),

@@ -47,6 +47,11 @@ pub struct Options {
     pub entra_administrator: Option<String>,
     /// Whether ARM says that roles of the Azure server may log in with passwords; they can either way.
     pub password_login: bool,
+    /// What ARM says of the Azure server in place of what it would say by itself, as a JSON merge patch that removes nothing:
+    /// `{"properties": {"replicationRole": "AsyncReplica"}}`. It has no effect on the server.
+    pub server_patch: serde_json::Value,
+    /// Actions that the application's roles in Azure don't allow, as in a role's `notActions`.
+    pub not_actions: Vec<String>,
     /// Whether the Neon key belongs to the organization instead of a person.
     pub organization_key: bool,
     /// The Neon project, by its name, that the key is for and no other; none is a key for all.
@@ -79,6 +84,8 @@ impl Default for Options {
             rule_propagation: Duration::ZERO,
             entra_administrator: None,
             password_login: true,
+            server_patch: serde_json::Value::Null,
+            not_actions: Vec::new(),
             organization_key: false,
             key_project: None,
             plan: Plan::default(),

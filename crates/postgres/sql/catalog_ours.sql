@@ -7,4 +7,8 @@ relation (oid, kind, name) as (
       and not exists (
           select from pg_catalog.pg_depend d
           where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+      -- An extension's composite type depends on it by its type, not by its relation.
+      and not exists (
+          select from pg_catalog.pg_depend d
+          where c.relkind = 'c' and d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.objid = c.reltype and d.deptype = 'e')
 )

@@ -25,6 +25,7 @@ pub const UNCHECKED: &str = "unchecked";
 /// The queries, by the ids of their checks. Each answers with `object` and `bytes`, and may with `relation`.
 pub const QUERIES: &[(&str, &str)] = &[
     ("bloat", over_user_schemas!("../sql/checks/bloat.sql")),
+    ("clients-without-tls", include_str!("../sql/checks/clients_without_tls.sql")),
     ("collation-versions", over_user_schemas!("../sql/checks/collation_versions.sql")),
     ("collations-missing", over_user_schemas!("../sql/checks/collations_missing.sql")),
     ("comments-on-extensions", over_user_schemas!("../sql/checks/comments_on_extensions.sql")),

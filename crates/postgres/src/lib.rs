@@ -34,6 +34,7 @@ pub mod replication;
 pub mod roles;
 pub mod schema;
 pub mod sequences;
+pub mod server;
 pub mod statistics;
 pub mod subscription;
 pub mod tls;

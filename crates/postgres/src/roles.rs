@@ -85,10 +85,14 @@ async fn create_role(session: &Session, name: &str, password: &str, comment: &st
 /// The statements that `create` or `alter` the role; `password` is a literal.
 pub fn role_statements(verb: &str, name: &str, password: &str, comment: &str) -> String {
     let role = Ident::new(name);
-    // Row-level security must fail a copy, not thin it out; a long transaction on the target must not cut the stream.
+    // Row-level security must fail a copy, not thin it out; a long transaction on the target must not cut the stream, and no limit
+    // that the server or the database sets for its sessions a copy.
+    let limits = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"];
+    let unlimited = limits.map(|limit| format!("alter role {role} set {limit} = 0;")).join(" ");
     format!(
         "begin; {verb} role {role} with login replication password {password};
          alter role {role} set row_security = off; alter role {role} set wal_sender_timeout = '5min';
+         {unlimited}
          comment on role {role} is {}; commit",
         literal(comment)
     )

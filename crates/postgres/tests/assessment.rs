@@ -64,8 +64,9 @@ insert into pg_catalog.pg_extension (oid, extname, extowner, extnamespace, extre
 insert into pg_catalog.pg_seclabel values ('public.keyed'::regclass, 'pg_class'::regclass, 0, 'anon', 'MASKED');
 "#;
 
-/// Queries whose trouble takes too long to come, each with what stands in for the time.
-const SOONER: [(&str, &str, &str); 2] = [
+/// Queries whose trouble takes too long to come, or another machine, each with what stands in for that.
+const SOONER: [(&str, &str, &str); 3] = [
+    ("clients-without-tls", "not (s.ssl or a.client_addr <<= '127.0.0.0/8')", "s.ssl"),
     ("long-transactions", "mins => 1", "secs => 0"),
     ("wraparound", "> pg_catalog.current_setting('autovacuum_freeze_max_age')::pg_catalog.int8 * 2", ">= 0"),
 ];

@@ -212,7 +212,10 @@ async fn row_level_security_hides_nothing_from_the_role() {
         assert_eq!(report.joined_owners, if bypass { vec![] } else { vec!["team".to_owned()] });
         assert_eq!(report.skipped_owners, if major >= 16 { vec!["admin".to_owned()] } else { vec![] });
         let endpoint = server.endpoint("app").as_user("mig", password);
+        session.batch_execute("alter database app set statement_timeout = '7s'").await.unwrap();
         let as_role = endpoint.connect().await.unwrap();
+        let limited = "select reset_val from pg_catalog.pg_settings where name = 'statement_timeout'";
+        assert_eq!(as_role.query_one(limited, &[]).await.unwrap().get::<_, &str>(0), "0", "the database's limit is not the copy's");
         let row = as_role
             .query_one(
                 "select row_security_active('public.secret'), (select count(*) from public.secret), current_setting('wal_sender_timeout')",

@@ -5,7 +5,8 @@ mod support;
 
 use azure2neon_postgres::copy::manners;
 use azure2neon_postgres::{
-    ErrorKind, catalog, collation, dependents, digest, extensions, fence, inventory, proof, replication, roles, statistics, subscription,
+    ErrorKind, catalog, collation, dependents, digest, extensions, fence, inventory, proof, replication, roles, server, statistics,
+    subscription,
 };
 use secrecy::SecretString;
 use support::Server;
@@ -50,6 +51,8 @@ async fn statements_prepare_on_every_version() {
             roles::GRANTS_OF_ROLE,
             roles::MAY_SUBSCRIBE,
             roles::MAY_APPLY,
+            server::IN_USE,
+            server::RIGHTS,
         ]
         .iter()
         .chain(catalog::sql::ALL)

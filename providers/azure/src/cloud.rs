@@ -9,7 +9,7 @@ use azure_core_legacy as legacy;
 use azure_mgmt_postgresql::Client;
 use azure_mgmt_postgresql::models::{ConfigurationForUpdate, ConfigurationProperties, FirewallRule, FirewallRuleProperties};
 use azure2neon_core::call::SourceCall;
-use azure2neon_core::cloud::{InboundRule, Parameter, SourceCloud, SourceServer};
+use azure2neon_core::cloud::{CloudAct, InboundRule, Parameter, SourceCloud, SourceServer};
 use azure2neon_core::{Error, ErrorKind, Result};
 use azure2neon_exchange::{Http, Recorder};
 use futures::future::BoxFuture;
@@ -207,6 +207,10 @@ impl SourceCloud for AzureCloud {
             Err(fault) if fault.is_not_found() => Err(self.wanted.gone(&self.arm, id).await.because(fault)),
             Err(fault) => Err(self.arm.error(&call, fault)),
         }
+    }
+
+    async fn forbidden(&self) -> Result<Vec<(CloudAct, String)>> {
+        self.forbidden_acts().await
     }
 
     async fn databases(&self) -> Result<Vec<String>> {

@@ -16,6 +16,7 @@ mod operation;
 mod pace;
 mod places;
 mod restart;
+mod rights;
 mod servers;
 mod token;
 mod transport;

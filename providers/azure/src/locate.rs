@@ -51,6 +51,11 @@ impl Wanted {
     /// Checks the names. `server` may also be ARM's id, which then says it all.
     pub(crate) fn new(subscription: Option<String>, group: Option<String>, server: &str) -> Result<Self> {
         let server = server.trim().trim_end_matches('.');
+        if let Some((host, port)) = server.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())) {
+            let text =
+                format!("`{server}` names a port: the migration connects to the server itself on 5432, never to its PgBouncer on 6432");
+            return Err(Error::new(ErrorKind::Configuration, text).hint(format!("leave `:{port}` out: --server {host}")));
+        }
         let wanted = match ResourceId::parse(server) {
             Some(id) if server.starts_with('/') => Self { subscription: Some(id.subscription), group: Some(id.group), server: id.name },
             _ => Self { subscription, group, server: server.to_owned() },
@@ -63,6 +68,12 @@ impl Wanted {
             names::server(&wanted.server)?
         }
         Ok(wanted)
+    }
+
+    /// Whether it is the name of whichever server has a role just now, which a failover gives to another one.
+    fn is_virtual_endpoint(&self) -> bool {
+        let second = self.server.split('.').nth(1).unwrap_or_default();
+        ["writer", "reader"].iter().any(|label| label.eq_ignore_ascii_case(second))
     }
 
     fn is_host(&self) -> bool {
@@ -81,12 +92,9 @@ impl Wanted {
             return name.eq_ignore_ascii_case(&self.server);
         }
         // A private DNS zone gives the server a second host name, with its own name in front.
-        let mut labels = self.server.split('.');
-        let first = labels.next().unwrap_or_default();
-        let second = labels.next().unwrap_or_default();
-        let virtual_endpoint = ["writer", "reader"].iter().any(|label| label.eq_ignore_ascii_case(second));
+        let first = self.server.split('.').next().unwrap_or_default();
         server.host() == self.server.to_ascii_lowercase()
-            || (!virtual_endpoint && name.eq_ignore_ascii_case(first) && self.server.to_ascii_lowercase().contains(".postgres."))
+            || (!self.is_virtual_endpoint() && name.eq_ignore_ascii_case(first) && self.server.to_ascii_lowercase().contains(".postgres."))
     }
 
     fn in_group(&self, id: &ResourceId) -> bool {
@@ -104,6 +112,11 @@ impl Wanted {
 
     /// The error for a server that is not there; `names` are those that are.
     fn missing(&self, mut names: Vec<String>) -> Error {
+        if self.is_virtual_endpoint() {
+            let text = format!("{} is a virtual endpoint, which a failover moves to another server", self.server);
+            return Error::new(ErrorKind::NotFound, text)
+                .hint(format!("name the server itself that takes the writes; there are {}", names.join(", ")));
+        }
         let error = Error::new(ErrorKind::NotFound, format!("there is no flexible server {} in {}", self.server, self.place()));
         if names.is_empty() {
             return error

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure2neon_core::ErrorKind;
-use azure2neon_core::cloud::{InboundRule, SourceCloud, Storage};
+use azure2neon_core::cloud::{CloudAct, InboundRule, SourceCloud, Storage};
 use azure2neon_exchange::replay::{Replay, Tls};
 use secrecy::SecretString;
 
@@ -114,6 +114,14 @@ async fn describe_reads_the_server() {
 }
 
 #[tokio::test]
+async fn what_the_credential_may_not_do_is_asked() {
+    let (replay, cloud) = named(&["permissions"]).await;
+    let restart = "Microsoft.DBforPostgreSQL/flexibleServers/restart/action".to_owned();
+    assert_eq!(cloud.forbidden().await.unwrap(), [(CloudAct::Restart, restart)]);
+    replay.finish();
+}
+
+#[tokio::test]
 async fn what_may_hurt_a_migration_is_read() {
     let read = async |scenario| {
         let (replay, cloud) = named(&[scenario]).await;
@@ -148,6 +156,18 @@ async fn a_host_name_is_found_over_all_subscriptions_and_pages() {
     .await;
     assert_eq!(cloud.describe().await.unwrap().name, "shop-prod");
     replay.finish();
+}
+
+#[tokio::test]
+async fn a_virtual_endpoint_is_told_from_a_server() {
+    let (_replay, cloud) = replay(&["find-in-all"], |settings| {
+        settings.subscription = None;
+        settings.resource_group = None;
+        settings.server = "shop-prod.writer.postgres.database.azure.com".to_owned();
+    })
+    .await;
+    let error = cloud.describe().await.unwrap_err();
+    assert!(error.message().contains("virtual endpoint") && error.remedy().unwrap().contains("shop-prod"), "{error:?}");
 }
 
 #[tokio::test]

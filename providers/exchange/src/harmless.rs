@@ -41,6 +41,7 @@ const FIELDS: &[(Treatment, &str)] = &[
          isReadOnly lastModifiedAt location minorVersion mode operation passwordAuth publicNetworkAccess replicaCapacity replicationRole \
          quotaId locationPlacementId restartWithFailover source spendingLimit standbyAvailabilityZone startHour startMinute startTime state \
          status storageSizeGB throughput type unit version count.type count.value percentComplete endTime \
+         actions notActions dataActions notDataActions max_autoscaling_limit projects_limit \
          token_type expires_in ext_expires_in expires_on not_before error_codes timestamp \
          action active_time active_time_seconds auth_method autoscaling_limit_max_cu autoscaling_limit_min_cu block_public_connections \
          block_vpc_connections branches_limit branch_logical_size_limit branch_logical_size_limit_bytes compute_last_active_at compute_release_version \

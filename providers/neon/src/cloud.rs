@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure2neon_core::call::TargetCall;
 use azure2neon_core::cloud::{
-    EgressAddresses, LostPassword, OfferedExtensions, ProjectSpec, TargetCloud, TargetConnection, TargetDatabase, TargetProject,
-    TargetSettings,
+    EgressAddresses, LostPassword, OfferedExtensions, ProjectSpec, TargetCloud, TargetConnection, TargetDatabase, TargetLimits,
+    TargetProject, TargetSettings,
 };
 use azure2neon_core::{Error, ErrorKind, Result};
 use azure2neon_exchange::{Http, Recorder};
@@ -195,6 +195,10 @@ impl TargetCloud for NeonCloud {
 
     fn region_closed(&self, region: &str) -> Option<String> {
         regions::closed(region)
+    }
+
+    async fn limits(&self, project: Option<&TargetProject>) -> Result<TargetLimits> {
+        self.read_limits(project).await.map_err(|fault| fault.error("ask what the Neon account's plan allows"))
     }
 
     async fn find(&self, name: &str) -> Result<Option<TargetProject>> {

@@ -8,6 +8,7 @@ mod branches;
 mod cloud;
 mod extensions;
 mod fault;
+mod limits;
 mod model;
 mod operations;
 mod organisation;

@@ -48,6 +48,7 @@ pub(crate) struct Project {
     pub(crate) pg_version: u32,
     pub(crate) created_at: Option<String>,
     pub(crate) history_retention_seconds: Option<i64>,
+    pub(crate) branch_logical_size_limit_bytes: Option<i64>,
     pub(crate) settings: Option<ProjectSettings>,
 }
 

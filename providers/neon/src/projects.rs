@@ -23,7 +23,7 @@ fn no_branch() -> Error {
 
 impl NeonCloud {
     /// The organisation, as far as it is known.
-    fn organisation(&self) -> Option<&str> {
+    pub(crate) fn organisation(&self) -> Option<&str> {
         self.org_id.as_deref().or(self.only_org.get().map(String::as_str))
     }
 

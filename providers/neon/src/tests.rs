@@ -104,6 +104,23 @@ async fn identity_says_whose_key_it_is() {
 }
 
 #[tokio::test]
+async fn what_the_plan_allows_is_asked_of_whoever_knows_it() {
+    let (replay, cloud) = replay(&["limits-user"]).await;
+    let limits = cloud.limits(None).await.unwrap();
+    assert_eq!((limits.projects, limits.branch_bytes, limits.compute), (Some((2, 1)), Some(512 << 20), Some(2.0)));
+    assert!(limits.suspends && limits.history_seconds == Some(21_600));
+    replay.finish();
+    let (replay, cloud) = self::replay(&["limits-org"]).await;
+    let limits = cloud.limits(None).await.unwrap();
+    assert_eq!((limits.plan.as_deref(), limits.projects, limits.branch_bytes), (Some("launch_v3"), None, None));
+    assert!(!limits.suspends && limits.compute == Some(16.0));
+    replay.finish();
+    let (replay, cloud) = self::replay(&["limits-project"]).await;
+    assert_eq!(cloud.limits(Some(&shop())).await.unwrap().branch_bytes, Some(512 << 20));
+    replay.finish();
+}
+
+#[tokio::test]
 async fn a_project_is_found_by_its_exact_name_over_all_pages() {
     let (replay, cloud) = replay(&["find"]).await;
     assert_eq!(cloud.find("shop").await.unwrap(), Some(shop()));

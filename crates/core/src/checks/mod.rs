@@ -13,6 +13,12 @@ use crate::steps::IdentityChange;
 use crate::survey::Survey;
 use crate::units;
 
+/// Where replication is ruled out, the rows can still be copied while nobody writes.
+const OR_OFFLINE: &str = "or `--mode offline`, which copies while the source refuses writes and needs no replication";
+
+/// A run that went on would change, or take away when it is undone, what it did not make.
+const NEVER_ACCEPTED: [&str; 2] = ["project-name-taken", "target-not-empty"];
+
 /// So many names are listed.
 const LISTED: usize = 10;
 
@@ -148,10 +154,50 @@ pub(crate) fn accept(findings: &mut [Finding], accepted: &BTreeMap<String, Strin
         return Err(Error::new(ErrorKind::Configuration, format!("there is no check {id} whose finding could be accepted"))
             .hint("`azure2neon checks` lists them"));
     }
+    if let Some(id) = accepted.keys().find(|id| NEVER_ACCEPTED.contains(&id.as_str())) {
+        return Err(Error::new(ErrorKind::Configuration, format!("what {id} finds can't be accepted: what others made is never touched"))
+            .hint("leave it out of --accept and [accept], and do what the finding says"));
+    }
     for finding in findings {
         finding.accepted = accepted.get(&finding.id).cloned();
     }
     Ok(())
+}
+
+/// What kind of error a finding is that blocks.
+fn kind(id: &str) -> ErrorKind {
+    match id {
+        "project-name-taken" | "target-not-empty" => ErrorKind::AlreadyExists,
+        "region-closed" | "target-version" => ErrorKind::Configuration,
+        "hidden-rows" | "key-of-one-project" | "rights-on-source" | "rights-in-azure" => ErrorKind::Permission,
+        _ => ErrorKind::Blocked,
+    }
+}
+
+/// Refuses what blocks and nobody accepted, all of it at once.
+pub(crate) fn refuse<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Result<()> {
+    let blocks: Vec<&Finding> =
+        findings.into_iter().filter(|finding| finding.severity == Severity::Blocks && finding.accepted.is_none()).collect();
+    let Some(first) = blocks.first() else { return Ok(()) };
+    let why = match blocks.len() {
+        1 => first.what.clone(),
+        n => {
+            let all: Vec<String> = blocks.iter().map(|finding| format!("  {}: {}", finding.id, finding.what)).collect();
+            format!("{n} findings block the migration:\n{}", all.join("\n"))
+        }
+    };
+    let kind = if blocks.iter().all(|finding| kind(&finding.id) == kind(&first.id)) { kind(&first.id) } else { ErrorKind::Blocked };
+    let advice: Vec<&str> = blocks.iter().map(|finding| finding.advice.as_str()).collect();
+    Err(Error::new(kind, why).hint(advice.join("; ")))
+}
+
+/// Refuses what blocks as far as the clouds alone tell: the survey holds nothing of the source's database.
+pub(crate) fn refuse_beforehand(survey: &Survey, settings: &Settings) -> Result<()> {
+    let facts = Facts { survey, settings, identities: &[] };
+    let of_clouds = CHECKS.iter().filter(|check| check.area != Area::Database && check.severity == Severity::Blocks);
+    let mut findings: Vec<Finding> = of_clouds.filter_map(|check| check.look(&facts)).collect();
+    accept(&mut findings, &settings.accepted)?;
+    refuse(&findings)
 }
 
 /// What all checks find, the gravest first.
@@ -174,6 +220,7 @@ checks! {
     always_triggers,
     bloat,
     burstable,
+    clients_without_tls,
     clock_skew,
     collation,
     collation_versions,
@@ -181,24 +228,30 @@ checks! {
     comments_on_extensions,
     default_privileges,
     deferrable_keys,
+    demanded_way_back,
     disabled_triggers,
+    doubtful_rights,
     dry_restore,
     dry_restored,
     encoding,
+    endpoint_in_recovery,
     event_triggers,
     exclusion_constraints,
     extensions,
     extensions_left_behind,
     extensions_missing,
     extensions_older_version,
+    fixed_parameters,
     foreign_keys_leave_selection,
     foreign_tables,
     generated_columns,
+    hidden_rows,
     high_availability,
     identity_columns,
     inactive_slots,
     inheritance,
     invalid_indexes,
+    key_of_one_project,
     large_objects,
     long_transactions,
     materialized_views,
@@ -208,36 +261,59 @@ checks! {
     objects_of_the_provider,
     offline,
     partitioned_tables,
+    password_login,
+    pooled_endpoint,
     prepared_transactions,
+    private_network,
+    project_name_taken,
+    projects_limit,
     publications,
     recent_ddl,
+    region_closed,
+    restart_needed,
+    rights_in_azure,
+    rights_on_source,
     roles,
     row_security,
     rules,
     scheduled_jobs,
     security_labels,
+    server_state,
     settings_of_database,
+    slot_limits,
+    source_end_of_life,
+    source_version,
     storage_does_not_grow,
+    storage_headroom,
     subscriptions,
     superuser_objects,
     tables_left_out,
     tables_without_equality,
     tables_without_key,
     tablespaces,
+    target_nearly_too_small,
+    target_not_empty,
+    target_plan_limits,
     target_region_closing,
     target_resize,
     target_restart,
+    target_too_small,
+    target_version,
+    target_workers,
     temporary_tables,
     text_order,
     text_order_unknown,
     text_range_partitions,
+    token_login,
     unchecked,
     unlogged_tables,
     unset_search_path,
+    unsupported_server,
     untrusted_functions,
     unvalidated_constraints,
     views_leave_selection,
     way_back,
+    workers_of_way_back,
     wraparound,
 }
 

@@ -1,3 +1,5 @@
+mod server;
+
 use std::collections::BTreeSet;
 
 use azure2neon_postgres::assessment;
@@ -28,13 +30,6 @@ type Trouble = (&'static str, fn(&mut Survey));
 
 /// What each check that looks at the survey finds, and nothing else does.
 const TROUBLES: &[Trouble] = &[
-    ("high-availability", |survey| survey.server.high_availability = true),
-    ("storage-does-not-grow", |survey| {
-        survey.inventory.tables[0].bytes = 60 << 30;
-        survey.server.storage = disk(64, false);
-    }),
-    ("burstable", |survey| survey.server.burstable = true),
-    ("clock-skew", |survey| survey.clock_skew_milliseconds = -61_000),
     ("encoding", |survey| survey.inventory.encoding = "LATIN1".into()),
     ("large-objects", |survey| survey.inventory.large_objects = 3),
     ("no-tables", |survey| survey.inventory.tables.clear()),
@@ -90,7 +85,7 @@ fn an_extension_that_is_not_there_is_one_cause_with_all_that_hangs_on_it() {
 #[test]
 fn what_was_surveyed_is_looked_at_by_each_check() {
     assert_eq!(ids(&survey(vec![table("a")]), Mode::Online), ["way-back"]);
-    for (id, change) in TROUBLES {
+    for (id, change) in TROUBLES.iter().chain(server::TROUBLES) {
         let mut survey = survey(vec![table("a")]);
         change(&mut survey);
         let mut found = ids(&survey, Mode::Online);
@@ -98,9 +93,9 @@ fn what_was_surveyed_is_looked_at_by_each_check() {
         if *id == "tables-without-equality" {
             found.retain(|found| found != "tables-without-key");
         }
-        assert_eq!(found, [*id]);
+        assert_eq!(found, [*id], "{id}");
     }
-    let tried: BTreeSet<&str> = TROUBLES.iter().map(|(id, _)| *id).collect();
+    let tried: BTreeSet<&str> = TROUBLES.iter().chain(server::TROUBLES).map(|(id, _)| *id).collect();
     let there: BTreeSet<&str> = CHECKS.iter().filter(|check| matches!(check.look, Look::Survey(_))).map(|check| check.id).collect();
     assert_eq!(tried, there, "each has a trouble here");
 }
@@ -142,6 +137,18 @@ fn everything_that_blocks_is_named_at_once() {
     assert_eq!(plan.findings[0].accepted.as_deref(), Some("it is ASCII throughout"));
     let unknown = Settings { accepted: BTreeMap::from([("large-object".to_owned(), "orphans".to_owned())]), ..settings() };
     assert!(crate::planner::plan(&survey, &unknown, "abcdef").unwrap_err().message().contains("large-object "));
+}
+
+#[test]
+fn what_blocks_is_named_before_anybody_connects() {
+    let mut survey = Survey { inventory: Default::default(), ..survey(Vec::new()) };
+    refuse_beforehand(&survey, &settings()).unwrap();
+    (survey.server.ready, survey.server.password_login) = (false, false);
+    let error = refuse_beforehand(&survey, &settings()).unwrap_err();
+    assert!(error.message().contains("server-state: ") && error.message().contains("password-login: "), "{error}");
+    let error = error.joined_by(&Error::new(ErrorKind::Unreachable, "nobody answers").hint("see the firewall"));
+    assert!(error.message().ends_with("; and nobody answers") && error.remedy().unwrap().ends_with("; see the firewall"), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Blocked);
 }
 
 #[test]

@@ -5,7 +5,6 @@ use super::cut_over::{hand_over, refresh, unlogged};
 use super::target;
 use crate::checks;
 use crate::direction::Direction;
-use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Finding, MARK_PREFIX, Mode, PlannedTarget, Stage, Step};
 use crate::settings::Settings;
 use crate::steps::{self, Action, CompareWhen};
@@ -38,18 +37,6 @@ pub(super) fn steps(survey: &Survey, settings: &Settings, target: &PlannedTarget
     let warm_up = vec![Action::WarmUp(steps::WarmUp { direction: Direction::Forward })];
     let stages = [(Stage::PrepareTarget, before), (Stage::WarmUp, warm_up), (Stage::CutOver, cut_over), (Stage::Finish, finish)];
     stages.into_iter().flat_map(|(stage, actions)| actions.into_iter().map(move |action| Step { stage, action })).collect()
-}
-
-/// Refuses a login that does not see every row: no other role reads them.
-pub(super) fn refuse_hidden(survey: &Survey) -> Result<()> {
-    if survey.hidden.is_empty() {
-        return Ok(());
-    }
-    let (user, tables) = (&survey.user, survey.hidden.join(", "));
-    Err(Error::new(ErrorKind::Permission, format!("{user} does not see every row of {tables}, and offline mode reads them as {user}"))
-        .hint(format!(
-            "grant {user} SELECT and, where row-level security hides rows, BYPASSRLS; or name their owner as `user` under [source]"
-        )))
 }
 
 /// What the operator should know of this mode.

@@ -11,6 +11,9 @@ use crate::survey::{ExistingTarget, Survey};
 /// Majors that a target can have and that subscribe without a superuser.
 const MAJORS: std::ops::RangeInclusive<u32> = 16..=18;
 
+/// The version of a new project, where the source's is no later.
+const USUAL: u32 = 17;
+
 /// Bytes of the longest name.
 const LONGEST_NAME: usize = 63;
 
@@ -54,7 +57,7 @@ pub(super) fn planned(survey: &Survey, settings: &Settings) -> Result<PlannedTar
         makes,
         region: survey.region.0.clone(),
         region_reason: survey.region.1.clone(),
-        major: major(survey, settings)?,
+        major: major(survey, settings).0,
         database: name,
         role,
     })
@@ -62,30 +65,27 @@ pub(super) fn planned(survey: &Survey, settings: &Settings) -> Result<PlannedTar
 
 /// The major that a new project shall have.
 pub(crate) fn new_major(settings: &Settings, source: u32) -> u32 {
-    settings.target_major.unwrap_or_else(|| source.max(17))
+    settings.target_major.unwrap_or_else(|| source.max(USUAL))
 }
 
-fn major(survey: &Survey, settings: &Settings) -> Result<u32> {
+/// The target's major version, and why it can't be that one, with what to do.
+fn major(survey: &Survey, settings: &Settings) -> (u32, Option<(String, &'static str)>) {
     let source = survey.server.major;
-    let offered = |major: &u32| MAJORS.contains(major) && *major >= source;
+    let offered = |major: u32| MAJORS.contains(&major) && major >= source;
+    let bounds = format!("a target needs {} to {}, not older than the source's {source}", MAJORS.start(), MAJORS.end());
     if let Some(ExistingTarget { project, .. }) = &survey.existing {
-        if let Some(wanted) = settings.target_major.filter(|wanted| *wanted != project.major) {
-            return Err(configuration(format!("the Neon project {} has PostgreSQL {}, not {wanted}", project.name, project.major))
-                .hint("leave `pg_version` under [target] (or --pg-version) out, or name another project"));
-        }
-        return Some(project.major).filter(offered).ok_or_else(|| {
-            configuration(format!(
-                "the Neon project {} has PostgreSQL {}; a target needs {MAJORS:?}, not older than the source's {source}",
-                project.name, project.major
-            ))
-            .hint("name another project, or a new one with --project")
-        });
+        let has = format!("the Neon project {} has PostgreSQL {}", project.name, project.major);
+        let wrong = match settings.target_major.filter(|wanted| *wanted != project.major) {
+            Some(wanted) => {
+                Some((format!("{has}, not {wanted}"), "leave `pg_version` under [target] (or --pg-version) out, or name another project"))
+            }
+            None => (!offered(project.major)).then(|| (format!("{has}; {bounds}"), "name another project, or a new one with --project")),
+        };
+        return (project.major, wrong);
     }
     let major = new_major(settings, source);
-    Some(major).filter(offered).ok_or_else(|| {
-        configuration(format!("the target can't be PostgreSQL {major}: {MAJORS:?} are offered, not older than the source's {source}"))
-            .hint("set pg_version under [target]")
-    })
+    let wrong = (!offered(major)).then(|| (format!("the target can't be PostgreSQL {major}: {bounds}"), "set pg_version under [target]"));
+    (major, wrong)
 }
 
 fn check_name(what: &str, name: &str, reserved: bool) -> Result<()> {
@@ -102,28 +102,6 @@ fn default_role(database: &str) -> String {
     let name: String = database.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(50).collect();
     let name = if name.starts_with("pg_") { format!("db_{name}") } else { name };
     format!("{name}_owner")
-}
-
-/// Refuses what exists and must not be touched.
-pub(super) fn refuse_taken(survey: &Survey) -> Result<()> {
-    if let Some(project) = &survey.taken {
-        return Err(steps::name_is_taken(project));
-    }
-    let Some(ExistingTarget { project, objects, .. }) = &survey.existing else {
-        let Some(why) = &survey.region_closed else { return Ok(()) };
-        return Err(configuration(format!("no new project can be created in {}: {why}", survey.region.0))
-            .hint("name another one with --region (or `region` under [target])"));
-    };
-    if objects.is_empty() {
-        return Ok(());
-    }
-    let few: Vec<&str> = objects.iter().take(5).map(String::as_str).collect();
-    let more = if objects.len() > few.len() { format!(" and {} more", objects.len() - few.len()) } else { String::new() };
-    Err(Error::new(
-        ErrorKind::AlreadyExists,
-        format!("the target's database in the Neon project {} is not empty: it holds {}{more}", project.name, few.join(", ")),
-    )
-    .hint("name another one, which is created if it isn't there: `database = \"…\"` under [target]; nothing was changed"))
 }
 
 /// What the target is needed for.
@@ -214,6 +192,9 @@ pub(super) fn restore(survey: &Survey, settings: &Settings) -> Action {
 pub(super) fn findings(survey: &Survey, settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |check: &Check, what: String, advice: &str| findings.push(check.finding(what, advice));
+    if let (_, Some((why, how))) = major(survey, settings) {
+        add(&checks::target_version::CHECK, why, how);
+    }
     let raised = match &survey.existing {
         None => settings.migration_compute,
         Some(there) => raise(settings, there).to.compute,

@@ -25,6 +25,7 @@ pub(crate) fn existing(databases: &[(&str, &str)], roles: &[&str]) -> ExistingTa
         objects: Vec::new(),
         extensions: None,
         collate: None,
+        workers: None,
     }
 }
 
@@ -101,7 +102,7 @@ fn a_new_project_keeps_history_before_the_application_comes() {
 #[test]
 fn an_existing_target_that_does_not_fit_is_refused() {
     let refused = |there: ExistingTarget, change: fn(&mut Settings)| {
-        let error = into_existing(there, change).unwrap_err();
+        let error = into_existing(there, change).and_then(|plan| plan.refuse_blocked()).unwrap_err();
         (error.kind(), error.message().to_owned())
     };
     let full = ExistingTarget { objects: (1..=7).map(|n| format!("table public.t{n}")).collect(), ..existing(&[("shop", "me")], &["me"]) };

@@ -1,7 +1,6 @@
 //! Whether the application can return to the source after the hand-over.
 
 use crate::checks;
-use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Finding, Mode};
 use crate::settings::Settings;
 use crate::steps::PrepareWayBack;
@@ -15,10 +14,10 @@ pub(super) struct WayBack {
     pub(super) findings: Vec<Finding>,
 }
 
-/// Decides on the way back; fails if one is demanded that can't be.
-pub(super) fn decide(survey: &Survey, settings: &Settings, mark: &str) -> Result<WayBack> {
+/// Decides on the way back.
+pub(super) fn decide(survey: &Survey, settings: &Settings, mark: &str) -> WayBack {
     if settings.way_back == Some(false) {
-        return Ok(WayBack { step: None, findings: Vec::new() });
+        return WayBack { step: None, findings: Vec::new() };
     }
     let Some((why, how)) = obstacle(survey, settings) else {
         let step = PrepareWayBack { name: format!("{mark}_back"), as_subscriber: !survey.subscriber.not_as_owner.is_empty() };
@@ -26,14 +25,15 @@ pub(super) fn decide(survey: &Survey, settings: &Settings, mark: &str) -> Result
             "after the hand-over the application can return to the source".into(),
             "for that the source must be let out to Neon on port 5432, which the cut-over proves before it stops writes; --no-way-back does without",
         );
-        return Ok(WayBack { step: Some(step), findings: vec![finding] });
+        return WayBack { step: Some(step), findings: vec![finding] };
     };
     if settings.way_back == Some(true) {
-        return Err(Error::new(ErrorKind::Blocked, format!("there can be no way back after the hand-over: {why}"))
-            .hint(format!("{how}; or leave `way_back` under [cut_over] out")));
+        let what = format!("there can be no way back after the hand-over: {why}");
+        let finding = checks::demanded_way_back::CHECK.finding(what, format!("{how}; or leave `way_back` under [cut_over] out"));
+        return WayBack { step: None, findings: vec![finding] };
     }
     let what = format!("there will be no way back after the hand-over: {why}");
-    Ok(WayBack { step: None, findings: vec![checks::no_way_back::CHECK.finding(what, how)] })
+    WayBack { step: None, findings: vec![checks::no_way_back::CHECK.finding(what, how)] }
 }
 
 /// Why there can be none, and what could be done about it.

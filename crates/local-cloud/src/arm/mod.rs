@@ -10,6 +10,7 @@ mod identity;
 mod load;
 mod metadata;
 mod operations;
+mod permissions;
 mod servers;
 mod source;
 
@@ -66,6 +67,8 @@ pub(crate) struct Azure {
     pub(crate) operations: Operations,
     /// What was changed of the server's own properties, as a patch to them.
     pub(crate) changes: Mutex<Value>,
+    /// What the application may not do.
+    pub(crate) not_actions: Vec<String>,
 }
 
 /// The server's state as ARM shows it.
@@ -259,7 +262,11 @@ impl Azure {
         // The child's name as the client wrote it: subscriptions/s/resourceGroups/g/providers/p/flexibleServers/n/kind come before it.
         let child = call.segments.get(9).map_or("", String::as_str);
         let method = call.method.as_str();
+        if let Some(refusal) = self.refuse_forbidden(method, rest) {
+            return refusal;
+        }
         match (method, rest) {
+            ("GET", ["providers", "microsoft.authorization", "permissions"]) => self.list_permissions(),
             ("GET", []) => Answer::ok(self.server_json()),
             ("PATCH", []) => self.update_server(call),
             ("GET", ["configurations"]) => self.list_configurations().await,

@@ -110,6 +110,15 @@ async fn what_is_left_out_is_not_compared() {
     assert!(pair.differences(&source).await.contains("table x.heir is missing on the target"));
 }
 
+/// Also its composite types, which are relations, and belong to who made the extension: another one on each side.
+#[tokio::test]
+async fn what_belongs_to_an_extension_is_told_as_the_extension() {
+    let pair = Pair::new(17, 17, "create extension tablefunc; create type public.mine as (id int)").await;
+    let names: Vec<String> = catalog(&pair.source).await.unwrap().objects.keys().map(ToString::to_string).collect();
+    assert!(names.iter().any(|name| name.contains("mine")), "{names:?}");
+    assert!(!names.iter().any(|name| name.contains("crosstab")), "{names:?}");
+}
+
 /// Plants one difference after the other, each in a transaction that is rolled back; the same without one first.
 async fn plant(from: u32, to: u32) {
     let pair = Pair::new(from, to, &format!("create extension citext; {PLANTS}")).await;

@@ -22,6 +22,7 @@ async fn bad_settings_are_refused_at_once() {
         ("https://proxy.test/arm", SUBSCRIPTION, "shop"),
         (arm, "my subscription", "shop"),
         (arm, SUBSCRIPTION, "../../x?y=1#z"),
+        (arm, SUBSCRIPTION, "shop-prod.postgres.database.azure.com:6432"),
         (arm, SUBSCRIPTION, "shop.postgres.database.chinacloudapi.cn"),
     ] {
         assert_eq!(with(endpoint, subscription, server), Err(ErrorKind::Configuration), "{server}");
