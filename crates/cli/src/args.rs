@@ -246,6 +246,10 @@ pub struct PlanArguments {
     /// End with 2 if there is something to do, with 0 if there is nothing
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Restore the schema into a throwaway branch or project on Neon, so that each statement that would fail is known; it is removed
+    /// again
+    #[arg(long)]
+    pub dry_restore: bool,
 }
 
 /// Whether to ask first.

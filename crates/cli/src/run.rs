@@ -10,7 +10,7 @@ use azure2neon_core::event::{Event, Events};
 use azure2neon_core::journal::{RunFolder, read_plan};
 use azure2neon_core::plan::{Mode, PLAN_VERSION, Plan, Step};
 use azure2neon_core::settings::Home;
-use azure2neon_core::{Error, ErrorKind, Result, planner, survey};
+use azure2neon_core::{Error, ErrorKind, Result, dry_restore, planner, survey};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -62,6 +62,7 @@ impl Opening<'_> {
         if folder.plan()?.is_some() {
             return Err(Error::new(ErrorKind::RunFolder, "another process began a run in this folder just now"));
         }
+        dry_restore::remove_left_over(&clouds, &folder, &self.events).await?;
         let before = self.plan.as_deref().map(|file| plan_of(file, self.config)).transpose()?;
         let run = self.beginning(&folder, before.as_ref())?;
         let door = Door { cloud: &*clouds.source, folder: &folder, events: &self.events, run: &run };
@@ -136,6 +137,22 @@ impl Opening<'_> {
         let run = self.beginning(&folder, None)?;
         Door { cloud: &*clouds.source, folder: &folder, events: &self.events, run: &run }.close().await?;
         folder.archive(&format!("aborted-{run}")).map(Some)
+    }
+
+    /// Removes what a dry restore left that was killed. True if that was all that there was in the folder.
+    pub async fn remove_dry_restore(&self) -> Result<bool> {
+        let path = &self.config.run_folder;
+        if !dry_restore::is_left_over(path)? {
+            return Ok(false);
+        }
+        let folder = RunFolder::open(path)?;
+        let (clouds, _) = self.config.connect(self.environment, &self.events)?;
+        dry_restore::remove_left_over(&clouds, &folder, &self.events).await?;
+        let is_all = folder.plan()?.is_none() && folder.kept::<Beginning>(BEGINNING)?.is_none();
+        if is_all {
+            folder.discard(&[]);
+        }
+        Ok(is_all)
     }
 
     /// The run in the folder.

@@ -194,7 +194,7 @@ impl Expectations {
         if difference.what == What::Extra {
             return None;
         }
-        let name = bare(&difference.object.name);
+        let name = archived(&difference.object);
         let kind = difference.object.kind.to_uppercase();
         let (kind, failed) = self.allowed.iter().find(|(failed, entry)| match (failed.as_str(), difference.aspect.as_deref()) {
             ("COMMENT", Some("comment")) => commented(entry, &kind).is_some_and(|entry| entry == name),
@@ -223,6 +223,17 @@ fn not_carried(kind: &str) -> Option<&'static str> {
 /// The name as it is compared with one that is quoted or put together otherwise.
 fn bare(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '"' | '.' | ' ')).collect()
+}
+
+/// The bare name that an archive has for this object: it tells less of operators, and of casts more.
+fn archived(object: &ObjectName) -> String {
+    let name = object.name.as_str();
+    match object.kind.as_str() {
+        "cast" => bare(&format!("CAST {}", name.replace("pg_catalog.", ""))),
+        "operator" => bare(name.split('(').next().unwrap_or_default()),
+        "operator class" | "operator family" => bare(name.split(" USING ").next().unwrap_or_default()),
+        _ => bare(name),
+    }
 }
 
 /// The bare name of what an archive's comment is on, if that is of this kind: `schema.TABLE name`, `schema.TRIGGER name ON table`.

@@ -22,6 +22,9 @@ fn expectations() -> Expectations {
         ("COMMENT", "sales.TRIGGER touch ON orders"),
         ("FUNCTION", "sales.f(integer, text)"),
         ("SERVER", "far"),
+        ("CAST", "CAST (xml AS public.thing)"),
+        ("OPERATOR CLASS", "public.odd_ops"),
+        ("OPERATOR", "public.==="),
     ];
     Expectations {
         owner: "neon_owner".into(),
@@ -48,6 +51,9 @@ fn what_is_expected_has_a_reason() {
         (("extension", "neon"), Extra, None, (None, Some("superuser cloud_admin"))),
         (("extension", "citext"), Differs, Some("owner"), (Some("admin"), Some("superuser cloud_admin"))),
         (("schema", "public"), Extra, None, (None, Some("pg_database_owner"))),
+        (("cast", "(pg_catalog.xml AS public.thing)"), Missing, None, (Some(""), None)),
+        (("operator class", "public.odd_ops USING btree"), Missing, None, (Some("admin"), None)),
+        (("operator", "public.===(public.thing,public.thing)"), Missing, None, (Some("admin"), None)),
         (("publication", "p"), Missing, None, (Some("admin"), None)),
         (("extension", "azure_storage"), Missing, None, (Some("admin"), None)),
         (("trigger", "sales.orders.audit"), Missing, None, (None, None)),

@@ -337,6 +337,14 @@ pub trait TargetCloud: Send + Sync {
     /// if it doesn't and `lost` forbids a new one.
     async fn connection(&self, project: &TargetProject, database: &TargetDatabase, lost: LostPassword) -> Result<TargetConnection>;
 
+    /// Creates a branch of the project's branch that holds what that one holds, with a compute of its own. After a lost answer
+    /// it looks the name up before it tries again, so that there is never a second one. `AlreadyExists` if the name was taken
+    /// before.
+    async fn create_branch(&self, project: &TargetProject, name: &str) -> Result<TargetProject>;
+
+    /// Deletes the project's branch of this name with its compute; no error if it is gone.
+    async fn delete_branch(&self, project: &TargetProject, name: &str) -> Result<()>;
+
     /// Deletes the project; no error if it is gone.
     async fn delete(&self, project: &TargetProject) -> Result<()>;
 

@@ -127,6 +127,14 @@ impl RunFolder {
         read_document(&self.path, name)
     }
 
+    /// Removes a document kept before; no error if there is none.
+    pub fn forget(&self, name: &str) -> Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(format!("could not remove {name}"))(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes a line and waits until it is on disk, with all before it.
     pub fn record(&self, step: &str, what: What) -> Result<()> {
         self.write(step, what, true)

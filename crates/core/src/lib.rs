@@ -17,6 +17,7 @@ pub mod control;
 mod copying;
 pub mod direction;
 pub mod door;
+pub mod dry_restore;
 pub mod engine;
 pub mod epochs;
 mod error;

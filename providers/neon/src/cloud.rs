@@ -280,6 +280,15 @@ impl TargetCloud for NeonCloud {
         found.map_err(|fault| fault.error(&what))
     }
 
+    async fn create_branch(&self, project: &TargetProject, name: &str) -> Result<TargetProject> {
+        self.branch_off(project, name).await
+    }
+
+    async fn delete_branch(&self, project: &TargetProject, name: &str) -> Result<()> {
+        let result = self.drop_branch(project, name).await;
+        result.map_err(|fault| fault.error(&format!("delete the branch {name} of the Neon project {}", project.name)))
+    }
+
     async fn delete(&self, project: &TargetProject) -> Result<()> {
         self.delete_project(project).await
     }

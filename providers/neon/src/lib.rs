@@ -4,6 +4,7 @@
 //! `regions` holds what no API tells.
 
 mod api;
+mod branches;
 mod cloud;
 mod fault;
 mod limits;

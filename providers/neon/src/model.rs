@@ -111,6 +111,15 @@ impl Endpoint {
 }
 
 #[derive(Deserialize)]
+pub(crate) struct NewBranch {
+    pub(crate) branch: Branch,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) endpoints: Vec<Endpoint>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) operations: Vec<Operation>,
+}
+
+#[derive(Deserialize)]
 pub(crate) struct Endpoints {
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) endpoints: Vec<Endpoint>,

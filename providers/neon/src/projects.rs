@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::api::Request;
 use crate::cloud::NeonCloud;
 use crate::fault::Fault;
-use crate::model::{Branch, Branches, Created, Endpoint, Endpoints, OneProject, Project, Projects};
+use crate::model::{Created, Endpoint, OneProject, Project, Projects};
 use crate::operations::TRIES;
 use crate::{organisation, regions, settings};
 
@@ -199,49 +199,11 @@ impl NeonCloud {
 
     /// The project with its branch and the branch's endpoint, which is asked for if it is not at hand.
     async fn complete(&self, project: Project, branch: String, endpoints: Vec<Endpoint>) -> Result<TargetProject> {
-        let what = format!("read the Neon project {}", project.name);
-        let mine = |endpoint: &Endpoint| endpoint.writes() && endpoint.branch_id.as_ref().is_none_or(|id| *id == branch);
-        let endpoint = match endpoints.into_iter().find(mine) {
-            Some(endpoint) => endpoint.id,
-            None => {
-                let request = Request::get(&["projects", &project.id, "endpoints"]);
-                let listed: Endpoints = self.api.send(request).await.map_err(|fault| fault.error(&what))?;
-                let found = listed.endpoints.into_iter().find(mine).map(|endpoint| endpoint.id);
-                found.ok_or_else(|| {
-                    let text = format!("could not {what}: its branch {branch} has no compute that takes writes");
-                    Error::new(ErrorKind::Cloud, text).hint("add a primary compute to the branch in the Neon console")
-                })?
-            }
-        };
+        let endpoint = self.writing_endpoint((&project.id, &project.name), &branch, endpoints).await?;
         let Project { id, name, region_id: region, pg_version: major, created_at, settings, .. } = project;
         let created = created_at.and_then(|text| text.parse().ok());
         let publishes = settings.and_then(|settings| settings.enable_logical_replication);
         Ok(TargetProject { id, name, region, major, branch, endpoint, created, publishes })
-    }
-
-    /// The branch of this id or name, else the default one.
-    async fn branch(&self, project: &str, wanted: Option<&str>) -> std::result::Result<Option<String>, Fault> {
-        let is_it = |branch: &Branch| match wanted {
-            Some(wanted) => branch.id == wanted || branch.name.as_deref() == Some(wanted),
-            None => branch.default.or(branch.primary) == Some(true),
-        };
-        let mut seen = HashSet::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let mut request = Request::get(&["projects", project, "branches"]).query("limit", "100");
-            if let Some(cursor) = &cursor {
-                request = request.query("cursor", cursor.as_str());
-            }
-            let page: Branches = self.api.send(request).await?;
-            let news = page.branches.iter().filter(|branch| seen.insert(branch.id.clone())).count();
-            if let Some(branch) = page.branches.into_iter().find(is_it) {
-                return Ok(Some(branch.id));
-            }
-            cursor = page.pagination.and_then(|pagination| pagination.next).filter(|next| !next.is_empty());
-            if news == 0 || cursor.is_none() {
-                return Ok(None);
-            }
-        }
     }
 
     pub(crate) async fn delete_project(&self, project: &TargetProject) -> Result<()> {

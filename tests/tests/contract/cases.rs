@@ -82,7 +82,9 @@ const FILES: &[(&str, Case)] = &[
     ("azure/set-parameter-failed/04-*", MadeUp("ARM's rule for errors has details; which ones Azure gives here is not known")),
     ("neon/connection-odd/*", HOSTILE),
     ("neon/flaky/04-*", HOSTILE),
+    ("neon/delete-branch/01-*", MadeUp("a second branch, which the project that is played on has not")),
     ("neon/open-branch/03-*", MadeUp("a second branch, which the project that is played on has not")),
+    ("neon/create-branch-lost/*", MadeUp("a second branch, which the project that is played on has not; others tell of each call")),
     ("neon/unknown-values/*", FUTURE),
     ("neon/suspend/04-*", MadeUp("that a new timeout starts an operation is not known; the simulator starts none")),
 ];
@@ -166,6 +168,8 @@ const CASES: &[(&str, &str, Case)] = &[
     ("POST */databases", "409 database * already exists", Played(With)),
     ("DELETE */databases/*", "404 database not found", Played(Without)),
     ("DELETE */roles/*", "200", Played(With)),
+    ("POST */branches", "201", Played(Without)),
+    ("DELETE */branches/br-new-leaf-0a1b2c3d", "200", Played(With)),
     ("DELETE */branches/*", "204", MadeUp("allowed by the API's description; the simulator tells of operations instead")),
     ("PATCH */projects/*", "200", Played(Ready)),
     ("DELETE */projects/*", "200", Played(With)),

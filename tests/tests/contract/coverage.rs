@@ -57,6 +57,8 @@ const NEON: &[Wanted] = &[
     ("POST */projects", "201", "create a project"),
     ("DELETE */projects/*", "200", "delete a project"),
     ("GET */branches?*", "200", "list the branches"),
+    ("POST */branches", "201", "create a branch"),
+    ("DELETE */branches/*", "200", "delete a branch"),
     ("GET */endpoints", "200", "list the endpoints"),
     ("GET */endpoints/*", "200", "read an endpoint"),
     ("PATCH */endpoints/*", "200", "change an endpoint"),

@@ -15,6 +15,8 @@ const ORGANISATION: &str = "org-quiet-1";
 const PROJECT: &str = "quiet-river-11112222";
 const BRANCH: &str = "br-calm-sun-a1b2c3d4";
 const ENDPOINT: &str = "ep-still-moon-a9b8c7d6";
+/// And a branch that comes and goes.
+const SECOND_BRANCH: &str = "br-new-leaf-0a1b2c3d";
 
 pub struct Stage {
     http: reqwest::Client,
@@ -96,6 +98,18 @@ impl Stage {
                 let project = self.create(true).await;
                 return self.send(&self.organisation, request, &self.path(request, &project), key).await;
             }
+            Situation::Without if request.path.ends_with("/branches") => {
+                let reply = self.create_branch(request.body.as_ref().unwrap()).await;
+                self.settle(&self.shop).await;
+                self.call("DELETE", &format!("/branches/{}", id_of_branch(&reply)), None).await;
+                reply
+            }
+            Situation::With if request.path.contains(SECOND_BRANCH) => {
+                let made = self.create_branch(&json!({ "branch": { "name": "second" } })).await;
+                self.settle(&self.shop).await;
+                let path = renamed(&self.path(request, &self.shop), &[(SECOND_BRANCH, id_of_branch(&made))]);
+                self.send(&self.organisation, request, &path, key).await
+            }
             Situation::OperationRunning | Situation::OperationDone => self.poll(situation, request).await,
             _ => {
                 self.prepare(situation, request).await;
@@ -145,6 +159,11 @@ impl Stage {
         }
         let path = format!("/projects/{}/operations/{}", self.shop.id, started["operations"][0]["id"].as_str().unwrap());
         self.send(&self.organisation, request, &path, self.organisation.at("/neon/key")).await
+    }
+
+    async fn create_branch(&self, body: &Value) -> Response {
+        let body = renamed(&body.to_string(), &[(BRANCH, &self.shop.branch)]);
+        self.call("POST", "/branches", serde_json::from_str(&body).unwrap()).await
     }
 
     async fn create(&self, store_passwords: bool) -> Project {
@@ -215,6 +234,10 @@ impl Project {
         let text = |place: &str| created.pointer(place).and_then(Value::as_str).unwrap().to_owned();
         Self { id: text("/project/id"), branch: text("/branch/id"), endpoint: text("/endpoints/0/id") }
     }
+}
+
+fn id_of_branch(created: &Response) -> &str {
+    created.body.as_ref().unwrap().pointer("/branch/id").and_then(Value::as_str).unwrap()
 }
 
 fn asked(method: &str, body: Option<Value>) -> Request {

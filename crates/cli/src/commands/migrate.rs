@@ -110,6 +110,9 @@ pub async fn finish(global: &Global, mut config: Config, arguments: FinishArgume
 pub async fn abort(global: &Global, mut config: Config, arguments: AbortArguments) -> Result<ExitCode> {
     config.settings.restart_on_restore = arguments.restoring.restart;
     let opening = opening(global, &config)?;
+    if opening.remove_dry_restore().await? {
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(journal) = opening.take_back_beginning().await? {
         return Ok(as_before(global, &journal));
     }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod demo;
+mod dry_restore;
 mod local_cloud;
 mod migrate;
 mod pause;

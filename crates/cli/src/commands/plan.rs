@@ -19,15 +19,22 @@ const SOMETHING_TO_DO: u8 = 2;
 pub async fn run(global: &Global, config: &Config, arguments: &PlanArguments) -> Result<ExitCode> {
     let begun = read_plan(&config.run_folder)?;
     let is_begun = begun.is_some();
+    if let (Some(plan), true) = (&begun, arguments.dry_restore) {
+        return Err(super::dry_restore::is_too_late(plan));
+    }
     let connected = if is_begun && !arguments.explain {
         None
     } else {
-        Some(config.connect(&super::environment, &crate::render::events(global.output))?)
+        // On stdout the plan is the only document: what is waited for goes to stderr.
+        Some(config.connect(&super::environment, &crate::render::events(Output::Text))?)
     };
-    let plan = match (begun, &connected) {
+    let mut plan = match (begun, &connected) {
         (None, Some((clouds, access))) => new_plan(config, clouds, access, &run_id()).await?,
         (begun, _) => begun.ok_or_else(|| no_run(config))?,
     };
+    if let Some((clouds, access)) = connected.as_ref().filter(|_| arguments.dry_restore) {
+        super::dry_restore::add(config, (clouds, access), &mut plan).await?;
+    }
     let states = read_step_states(&config.run_folder)?;
     if let Some(file) = &arguments.out {
         keep(&plan, file)?;

@@ -227,6 +227,8 @@ checks! {
     demanded_way_back,
     disabled_triggers,
     doubtful_rights,
+    dry_restore,
+    dry_restored,
     encoding,
     endpoint_in_recovery,
     event_triggers,

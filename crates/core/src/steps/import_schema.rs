@@ -1,6 +1,8 @@
+use std::path::Path;
+
 use async_trait::async_trait;
 use azure2neon_postgres::schema::{self, Entry, Failure, Section, Tools};
-use azure2neon_postgres::{QualifiedName, Session, inventory};
+use azure2neon_postgres::{Endpoint, QualifiedName, Session, inventory};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,9 +12,9 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::operation::{Observed, Operation, output};
-use crate::plan::{Effect, Mode};
+use crate::plan::{Effect, Mode, Plan};
 use crate::selection;
-use crate::settings::matches_pattern;
+use crate::settings::{Settings, matches_pattern};
 
 /// Imports tables, one statement at a time; every one that fails is named.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,12 +68,7 @@ impl Operation for ImportSchema {
         }
         // Dumped anew at each attempt: a statement that failed may have been mended on the source meanwhile. What was
         // applied is known by its text, so nothing is applied twice.
-        let tools = Tools::find(cx.settings.tools.as_deref(), cx.plan.source.server.major).await?;
-        let ca_file = cx.settings.network.ca_file.as_deref();
-        let dump = async {
-            let left_out = selection::catalog_ids(&cx.source().await?, &cx.plan.selection).await?;
-            Ok(schema::dump_schema_without(&tools, &cx.source_endpoint().await?, ca_file, cx.folder.path(), &left_out).await?)
-        };
+        let dump = async { dump(&cx.plan, &cx.settings, (&cx.source().await?, &cx.source_endpoint().await?), cx.folder.path()).await };
         // Meanwhile the target is connected to: over a long line that takes as long as a schema.
         let (entries, mut target) = tokio::try_join!(dump, cx.target())?;
         cx.folder.keep(SCHEMA, &entries)?;
@@ -98,6 +95,13 @@ impl Operation for ImportSchema {
             left_out => format!("{}; left out: {}", note(output), left_out.join(", ")),
         }
     }
+}
+
+/// The schema of what is moved, as pg_dump writes it; `scratch` is a folder for that.
+pub(crate) async fn dump(plan: &Plan, settings: &Settings, source: (&Session, &Endpoint), scratch: &Path) -> Result<Vec<Entry>> {
+    let tools = Tools::find(settings.tools.as_deref(), plan.source.server.major).await?;
+    let left_out = selection::catalog_ids(source.0, &plan.selection).await?;
+    Ok(schema::dump_schema_without(&tools, source.1, settings.network.ca_file.as_deref(), scratch, &left_out).await?)
 }
 
 /// Whether the target's database holds what is left of an offline copy: rows, and keys and triggers that the next copy would run
@@ -138,7 +142,7 @@ pub(super) async fn observe(cx: &Context, wanted: fn(Section) -> bool) -> Result
     let target = cx.target().await?;
     let applied = applied(&target, &cx.names().mark).await?;
     let missing = entries.iter().filter(|entry| wanted(entry.section) && !applied.contains(&entry.id));
-    let (expected, missing): (Vec<&Entry>, Vec<&Entry>) = missing.partition(|entry| is_expected(cx, &entry.kind, &entry.name));
+    let (expected, missing): (Vec<&Entry>, Vec<&Entry>) = missing.partition(|entry| is_expected(&cx.settings, &entry.kind, &entry.name));
     Ok(match missing.first() {
         None => Observed::Present(output(&Imported {
             objects: entries.iter().filter(|entry| wanted(entry.section)).count() - expected.len(),
@@ -178,7 +182,7 @@ pub(super) async fn import(cx: &Context, target: &mut Session, step: &'static st
 
 /// Fails with those of the failures that were not expected.
 pub(crate) fn refuse_unexpected(cx: &Context, failures: Vec<Failure>) -> Result<()> {
-    let fatal: Vec<Failure> = failures.into_iter().filter(|failure| !is_expected(cx, &failure.kind, &failure.name)).collect();
+    let fatal: Vec<Failure> = failures.into_iter().filter(|failure| !is_expected(&cx.settings, &failure.kind, &failure.name)).collect();
     if fatal.is_empty() { Ok(()) } else { Err(schema_error(&fatal)) }
 }
 
@@ -202,9 +206,10 @@ fn schema_error(failures: &[Failure]) -> Error {
     ))
 }
 
-fn is_expected(cx: &Context, kind: &str, name: &str) -> bool {
+/// Whether the operator said that the creation of this object may fail.
+pub(crate) fn is_expected(settings: &Settings, kind: &str, name: &str) -> bool {
     let text = format!("{kind} {name}");
-    cx.settings.expected_failures.iter().any(|pattern| matches_pattern(pattern, &text))
+    settings.expected_failures.iter().any(|pattern| matches_pattern(pattern, &text))
 }
 
 async fn applied(target: &Session, schema: &str) -> Result<std::collections::HashSet<String>> {

@@ -25,7 +25,7 @@ mod final_compare;
 mod grant_replication_role;
 mod hand_back;
 mod hand_over;
-mod import_schema;
+pub(crate) mod import_schema;
 mod open_way_back;
 mod prepare_way_back;
 mod prove_fence;

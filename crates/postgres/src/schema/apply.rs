@@ -56,6 +56,7 @@ async fn execute(session: &Session, marker_schema: &str, entries: &[&Entry], as_
                 return Err(error.doing(format!("create {} {}", entry.kind, entry.name)));
             }
             failures.push(Failure {
+                id: entry.id.clone(),
                 kind: entry.kind.clone(),
                 name: entry.name.clone(),
                 sql: entry.sql.chars().take(SHOWN).collect(),

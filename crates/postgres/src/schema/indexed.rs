@@ -60,13 +60,14 @@ mod tests {
     use super::*;
     use crate::schema::Section;
 
+    fn entry(kind: &str, section: Section, sql: &str) -> Entry {
+        Entry { id: String::new(), kind: kind.into(), name: String::new(), section, sql: sql.into(), needs: Vec::new() }
+    }
+
     #[test]
     fn a_table_is_named_wholly_or_not_at_all() {
-        let names = |sql: &str, schema: &str, name: &str| {
-            let entry =
-                Entry { id: String::new(), kind: "TRIGGER".into(), name: String::new(), section: Section::PostData, sql: sql.into() };
-            names_table(&entry, &QualifiedName::new(schema, name))
-        };
+        let names =
+            |sql: &str, schema: &str, name: &str| names_table(&entry("TRIGGER", Section::PostData, sql), &QualifiedName::new(schema, name));
         assert!(names("ALTER TABLE ONLY public.t\n    ADD CONSTRAINT c PRIMARY KEY (id);", "public", "t"));
         assert!(names("CREATE TRIGGER x ON \"S\".\"a b\" FOR EACH ROW", "S", "a b"));
         assert!(names("REFERENCES public.t(id)", "public", "t"));
@@ -77,10 +78,7 @@ mod tests {
 
     #[test]
     fn an_index_names_its_table() {
-        let table = |kind: &str, sql: &str| {
-            let entry = Entry { id: String::new(), kind: kind.into(), name: String::new(), section: Section::Keys, sql: sql.into() };
-            indexed_table(&entry)
-        };
+        let table = |kind: &str, sql: &str| indexed_table(&entry(kind, Section::Keys, sql));
         let name = |schema: &str, name: &str| Some(QualifiedName::new(schema, name));
         assert_eq!(table("INDEX", "CREATE UNIQUE INDEX i ON public.t USING btree (x);"), name("public", "t"));
         assert_eq!(table("INDEX", "CREATE INDEX \"a ON b\" ON ONLY \"S \"\"s\".\"t.u\" USING btree (x);"), name("S \"s", "t.u"));

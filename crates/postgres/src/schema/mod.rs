@@ -1,6 +1,7 @@
 //! The schema: dumped by pg_dump, executed by ourselves one table-of-contents entry at a time.
 
 mod apply;
+mod causes;
 mod indexed;
 mod script;
 mod tools;
@@ -17,6 +18,7 @@ use crate::inventory::sql::PROVIDER_SCHEMAS;
 
 pub use apply::apply;
 pub(crate) use apply::{applied, transaction};
+pub use causes::{Cause, causes};
 pub use indexed::{indexed_table, names_table};
 pub use tools::Tools;
 
@@ -48,11 +50,16 @@ pub struct Entry {
     pub section: Section,
     /// The statements.
     pub sql: String,
+    /// Ids of the entries that must be there first. Only a dump knows them; they are not kept.
+    #[serde(skip)]
+    pub needs: Vec<String>,
 }
 
 /// An entry that the server refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
+    /// The entry's id.
+    pub id: String,
     /// The entry's kind.
     pub kind: String,
     /// The entry's name.

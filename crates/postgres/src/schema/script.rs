@@ -121,6 +121,7 @@ fn classify(chunks: Vec<(Header, String)>, left_out: &BTreeSet<(u32, u32)>) -> V
     let mut after_data = false;
     let mut gone = BTreeSet::new();
     let mut key_indexes = BTreeSet::new();
+    let mut ids: BTreeMap<u32, String> = BTreeMap::new();
     let mut entries = Vec::with_capacity(chunks.len());
     for (header, sql) in chunks {
         let sql = logged(sql.trim());
@@ -143,7 +144,10 @@ fn classify(chunks: Vec<(Header, String)>, left_out: &BTreeSet<(u32, u32)>) -> V
             true => Section::PostData,
         };
         let name = if header.schema == "-" { header.name } else { format!("{}.{}", header.schema, header.name) };
-        entries.push(Entry { id: id_of(&sql), kind: header.kind, name, section, sql });
+        let id = id_of(&sql);
+        let needs = header.dependencies.iter().filter_map(|of| ids.get(of).cloned()).collect();
+        ids.insert(header.toc_id, id.clone());
+        entries.push(Entry { id, kind: header.kind, name, section, sql, needs });
     }
     entries
 }
@@ -367,6 +371,7 @@ mod tests {
             assert!(entries[0].sql.ends_with(&format!("{body};")));
             assert_eq!(entries[1].sql, "CREATE TABLE public.t (\n    id integer\n);");
             assert_eq!(entries[1].name, "public.t");
+            assert_eq!((&entries[2].needs, entries[1].needs.len()), (&vec![entries[1].id.clone()], 0));
         }
     }
 

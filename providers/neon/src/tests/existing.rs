@@ -106,3 +106,29 @@ async fn the_password_of_a_role_that_others_use_is_not_replaced() {
     assert!(error.message().contains("lock out") && error.remedy().unwrap().contains("`role`"), "{error}");
     replay.finish();
 }
+
+#[tokio::test]
+async fn a_branch_is_created_once_with_a_compute_of_its_own() {
+    for scenario in ["create-branch", "create-branch-lost"] {
+        let (replay, cloud) = replay(&[scenario]).await;
+        let dry = TargetProject { branch: "br-new-leaf-0a1b2c3d".to_owned(), endpoint: "ep-new-dew-0d1e2f3a".to_owned(), ..shop() };
+        assert_eq!(cloud.create_branch(&shop(), "dry").await.unwrap(), dry, "{scenario}");
+        replay.finish();
+    }
+}
+
+#[tokio::test]
+async fn a_limit_of_branches_is_told() {
+    let (replay, cloud) = replay(&["create-branch-limit"]).await;
+    let error = cloud.create_branch(&shop(), "dry").await.unwrap_err();
+    assert!(error.message().contains("BRANCHES_LIMIT_EXCEEDED") && error.remedy().unwrap().contains("Billing"), "{error}");
+    replay.finish();
+}
+
+#[tokio::test]
+async fn a_branch_is_deleted_once_or_found_gone() {
+    let (replay, cloud) = replay(&["delete-branch"]).await;
+    cloud.delete_branch(&shop(), "dry").await.unwrap();
+    cloud.delete_branch(&shop(), "dry").await.unwrap();
+    replay.finish();
+}
