@@ -9,6 +9,6 @@ pub(crate) const CHECK: Check = Check {
     area: Area::Database,
     of_replication: false,
     looks_for: "materialized views",
-    why: "Their rows are not replicated: those that hold data are refreshed on the target in the cut-over, while the source refuses writes.",
-    look: Look::Listed { one: "materialized view", remedy: "one that takes long to refresh makes the pause longer; see how long with `refresh materialized view NAME` on the source at a quiet hour" },
+    why: "Their rows are not replicated: those that hold data are refreshed on the target right before the cut-over, offline in it.",
+    look: Look::Listed { one: "materialized view", remedy: "one that takes long to refresh keeps the cut-over waiting, and makes an offline one longer; see how long with `refresh materialized view NAME` on the source at a quiet hour" },
 };
