@@ -43,6 +43,8 @@ async fn all_that_blocks_is_said_at_once() {
     let rig = Rig::with_sql("create table t (id int primary key); select lo_create(0)", |_| {}).await;
     let plan = rig.run(&["plan"]).await.expect_failure(11, &["1 large object,", "bytea"]);
     assert!(plan.stdout.contains("blocks:") && plan.stdout.contains("[large-objects]"), "{}", plan.stdout);
+    rig.run(&["plan", "--detailed-exitcode"]).await.expect_failure(1, &["1 large object,"]);
+    assert_eq!(rig.run(&["plan", "--detailed-exitcode", "--output", "json"]).await.code, 1);
     rig.run(&["migrate", "--yes"]).await.expect_failure(11, &["large object"]);
     assert!(rig.projects().is_empty());
     rig.run(&["plan", "--accept", "large-object=why"]).await.expect_failure(2, &["azure2neon checks"]);

@@ -125,7 +125,7 @@ async fn stopped_it_leaves_nothing_and_killed_what_the_next_one_removes() {
     assert_eq!(signalled(&rig, "KILL", is_made).await, None);
     assert_eq!(rig.projects().len(), 2, "it was killed");
     let nowhere = ["plan", "--dry-restore", "--region", "azure-eastus2"];
-    rig.run(&nowhere).await.expect_failure(11, &["No dry restore, since there is no place for it", "aws-us-east-1"]);
+    rig.run(&nowhere).await.expect_failure(2, &["No dry restore, since there is no place for it", "aws-us-east-1"]);
     rig.run(&["plan", "--dry-restore"]).await.expect_success();
     assert_eq!(rig.projects(), ["platform"]);
 

@@ -29,6 +29,9 @@ pub fn code(kind: ErrorKind) -> u8 {
     }
 }
 
+/// Any error with `plan --detailed-exitcode`, as Terraform's, where 2 says that there is something to do.
+pub const ANY_ERROR: u8 = 1;
+
 /// An error of this program itself.
 pub fn internal(message: &str) -> Error {
     Error::new(ErrorKind::Internal, message)

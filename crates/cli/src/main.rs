@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::Arguments;
+use crate::args::{Arguments, Command};
 
 fn main() -> ExitCode {
     // One TLS provider for every client in the program; without it the first HTTPS call would panic.
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     let json = arguments.global.is_json();
+    let detailed = matches!(&arguments.command, Command::Plan(plan) if plan.detailed_exitcode);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return exit::report(&exit::internal(&format!("the runtime could not be started: {error}")), json),
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match outcome {
         Ok(code) => code,
-        Err(error) => exit::report(&error, json),
+        Err(error) => {
+            let code = exit::report(&error, json);
+            if detailed { ExitCode::from(exit::ANY_ERROR) } else { code }
+        }
     }
 }

@@ -51,7 +51,7 @@ pub struct PlanArguments {
     /// Print the JSON Schema of `plan --output json`, and nothing else
     #[arg(long)]
     pub schema: bool,
-    /// End with 2 if there is something to do, with 0 if there is nothing
+    /// End with 0 if there is nothing to do, with 1 on any error, with 2 if there is something to do
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// Restore the schema into a throwaway branch or project on Neon, so that each statement that would fail is known; it is removed

@@ -51,7 +51,8 @@ pub async fn run(global: &Global, config: &Config, arguments: &PlanArguments) ->
     if !is_begun {
         if let (Err(blocked), true) = (plan.refuse_blocked(), global.is_json()) {
             // It stands in what was printed.
-            return Ok(ExitCode::from(exit::code(blocked.kind())));
+            let code = if arguments.detailed_exitcode { exit::ANY_ERROR } else { exit::code(blocked.kind()) };
+            return Ok(ExitCode::from(code));
         }
         plan.refuse_blocked()?;
         if global.output == Output::Text {
