@@ -18,7 +18,7 @@ use crate::direction::Direction;
 use crate::epochs::{self, SLOT_DEADLINE};
 use crate::plan::{Makes, Mode, Plan, Step};
 use crate::settings::Settings;
-use crate::steps::{Action, CompareWhen, WITNESS_DEADLINE};
+use crate::steps::{Action, CompareWhen, WITNESS_DEADLINE, schema_drop};
 
 /// What a step sends, and what takes it back.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -158,7 +158,7 @@ impl Explained<'_> {
             | Action::DropReplicationRole(step)
             | Action::RevokeInbound(step)
             | Action::RestoreSettings(step) => self.plan.step(&step.of).map(|of| self.undoes(&of.action)).unwrap_or_default(),
-            Action::DropMarks(step) => vec![Call::Target(drop_schema(&step.schema))],
+            Action::DropMarks(step) => vec![Call::Target(schema_drop(&step.schema))],
             Action::UseProject(_) => Vec::new(),
         }
     }
@@ -184,14 +184,14 @@ impl Explained<'_> {
             }
             Action::CreatePublication(step) => {
                 let units = if step.division.is_some() { ", ‹those of the units›" } else { "" };
-                vec![Call::Source(format!("drop publication if exists {role}{units}")), Call::Source(drop_schema(&self.mark))]
+                vec![Call::Source(format!("drop publication if exists {role}{units}")), Call::Source(schema_drop(&self.mark))]
             }
             Action::AllowTargetInbound(step) => {
                 step.rules.iter().map(|rule| Call::SourceCloud(SourceCall::RevokeInbound(rule.name.clone()))).collect()
             }
             Action::CreateSlot(_) => vec![drop_slot(Direction::Forward, &self.mark)],
             Action::Subscribe(_) => {
-                vec![Call::Target(format!("drop subscription {role}")), Call::Target(drop_schema(&self.mark))]
+                vec![Call::Target(format!("drop subscription {role}")), Call::Target(schema_drop(&self.mark))]
             }
             Action::PrepareWayBack(_) => {
                 let back = Direction::Back.feed_of(&self.mark);
@@ -372,8 +372,4 @@ fn set_sequences(direction: Direction) -> Call {
 
 fn drop_slot(direction: Direction, slot: &str) -> Call {
     on(direction, format!("select pg_catalog.pg_drop_replication_slot({})", literal(slot)))
-}
-
-fn drop_schema(name: &str) -> String {
-    format!("drop schema if exists {} cascade", Ident::new(name))
 }

@@ -221,7 +221,8 @@ pub async fn lag(source: &Session, slot_name: &str) -> Result<Option<Lag>> {
     Ok(Some(Lag { bytes: insert_position(source).await?.bytes_since(state.confirmed_flush) }))
 }
 
-async fn insert_position(source: &Session) -> Result<Lsn> {
+/// How far a server has written its log.
+pub(crate) async fn insert_position(source: &Session) -> Result<Lsn> {
     let row = source
         .query_typed_one("select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text", &[])
         .await

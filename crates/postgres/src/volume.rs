@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::barrier::insert_position;
 use crate::connect::Session;
 use crate::error::{Doing, Result};
 use crate::lsn::Lsn;
@@ -65,7 +66,7 @@ impl LogWatch {
     /// # Errors
     /// What the server answered.
     pub async fn begin(session: &Session) -> Result<Self> {
-        Ok(Self { at: position(session).await?, since: Instant::now() })
+        Ok(Self { at: insert_position(session).await?, since: Instant::now() })
     }
 
     /// What was written since.
@@ -73,15 +74,10 @@ impl LogWatch {
     /// # Errors
     /// What the server answered.
     pub async fn end(self, session: &Session) -> Result<LogRate> {
-        let (written, took) = (position(session).await?.bytes_since(self.at), self.since.elapsed());
+        let (written, took) = (insert_position(session).await?.bytes_since(self.at), self.since.elapsed());
         let row = session.query_one(LOGGED, &[]).await.doing(|| "read how much log was written")?;
         let (bytes, seconds): (i64, Option<f64>) = (row.try_get(0)?, row.try_get(1)?);
         let mean = seconds.filter(|seconds| *seconds >= 60.0).map(|seconds| (bytes as f64 / seconds) as u64);
         Ok(LogRate { now: (written as f64 / took.as_secs_f64().max(0.001)) as u64, mean })
     }
-}
-
-async fn position(session: &Session) -> Result<Lsn> {
-    let sql = "select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text";
-    session.query_one(sql, &[]).await.doing(|| "read the server's log position")?.try_get::<_, &str>(0)?.parse()
 }

@@ -109,7 +109,7 @@ impl Operation for CreatePublication {
         if !publications.is_empty() {
             source.batch_execute(&format!("drop publication if exists {}", publications.join(", "))).await?;
         }
-        source.batch_execute(&format!("drop schema if exists {} cascade", Ident::new(&self.name))).await?;
+        source.batch_execute(&schema_drop(&self.name)).await?;
         Ok(())
     }
 
@@ -119,6 +119,11 @@ impl Operation for CreatePublication {
         let schema = schema_exists(&source, &self.name).await?;
         Ok((published || schema).then(|| format!("publication or schema {}", self.name)))
     }
+}
+
+/// The statement that drops a schema of the run with all that is in it.
+pub(crate) fn schema_drop(name: &str) -> String {
+    format!("drop schema if exists {} cascade", Ident::new(name))
 }
 
 /// Whether the schema exists.

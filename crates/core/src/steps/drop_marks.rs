@@ -1,9 +1,8 @@
 use async_trait::async_trait;
-use azure2neon_postgres::Ident;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::create_publication::schema_exists;
+use super::create_publication::{schema_drop, schema_exists};
 use crate::context::Context;
 use crate::error::Result;
 use crate::operation::{Observed, Operation};
@@ -34,8 +33,7 @@ impl Operation for DropMarks {
     }
 
     async fn apply(&self, cx: &Context) -> Result<Value> {
-        let sql = format!("drop schema if exists {} cascade", Ident::new(&self.schema));
-        cx.target().await?.batch_execute(&sql).await?;
+        cx.target().await?.batch_execute(&schema_drop(&self.schema)).await?;
         Ok(Value::Null)
     }
 }

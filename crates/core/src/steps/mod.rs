@@ -58,6 +58,7 @@ pub use create_database::CreateDatabase;
 pub use create_project::CreateProject;
 pub(crate) use create_project::name_is_taken;
 pub use create_publication::CreatePublication;
+pub(crate) use create_publication::schema_drop;
 pub use create_replication_role::CreateReplicationRole;
 pub use create_slot::CreateSlot;
 pub use drain::Drain;

@@ -1,10 +1,10 @@
 use async_trait::async_trait;
 use azure2neon_postgres::subscription::{self, Publisher};
-use azure2neon_postgres::{Ident, Session, barrier, replication};
+use azure2neon_postgres::{Session, barrier, replication};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::create_publication::schema_exists;
+use super::create_publication::{schema_drop, schema_exists};
 use super::set_replica_identity::complete_on_target;
 use super::{Action, StreamData};
 use crate::context::Context;
@@ -140,7 +140,7 @@ impl Operation for Subscribe {
             }
         }
         if let Some(target) = &target {
-            target.batch_execute(&format!("drop schema if exists {} cascade", Ident::new(&self.name))).await?;
+            target.batch_execute(&schema_drop(&self.name)).await?;
         }
         Ok(())
     }

@@ -8,30 +8,11 @@ use crate::survey::{ExistingTarget, Workers};
 
 /// A project that is there.
 fn project() -> TargetProject {
-    TargetProject {
-        id: "calm-lake-1".into(),
-        name: "shop".into(),
-        region: "aws-eu-west-2".into(),
-        major: 17,
-        branch: "br-1".into(),
-        endpoint: "ep-1".into(),
-        created: None,
-        publishes: Some(true),
-    }
+    TargetProject { name: "shop".into(), ..existing(&[], &[]).project }
 }
 
 fn there() -> ExistingTarget {
-    ExistingTarget {
-        collate: None,
-        extensions: None,
-        project: project(),
-        databases: Vec::new(),
-        roles: Vec::new(),
-        settings: crate::cloud::TargetSettings::default(),
-        objects: Vec::new(),
-        line: None,
-        workers: None,
-    }
+    ExistingTarget { project: project(), settings: crate::cloud::TargetSettings::default(), ..existing(&[], &[]) }
 }
 
 /// What each check of them finds, and nothing else does.
